@@ -8,7 +8,7 @@ INSTALL := $(PYTHON) -u make/install.py .venv
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 
-.PHONY: demo setup setup-dev test check audit check-page vendor-page soak bench train docs house lock clean
+.PHONY: demo setup setup-dev test check audit check-page vendor-page soak bench train docs catalogues house lock clean
 
 # The stand-in workspace in the browser. DOCS=folder asks your own documents, PORT=number moves the page.
 demo: setup
@@ -87,6 +87,10 @@ house: setup-dev
 # Writes the generated parts of docs/: the diagram, the tables of settings, errors and licences.
 docs: setup-dev
 	$(BIN)/python -m docs.generate
+
+# Adds new sentences to the catalogues of translations, and takes out old ones; then translate what is empty.
+catalogues: setup-dev
+	$(BIN)/python -m tests.catalogues
 
 # Pins and hashes every dependency (litellm once had malicious releases). No index lines in the locks. Pins that are
 # in a lock already are kept; delete the lock first to take newer versions.

@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, field_validator
@@ -19,6 +19,8 @@ from agent.errors import SettingsError
 
 EXTRACTIVE_MODEL = "local/extractive"
 S = TypeVar("S", bound=BaseSettings)
+# Those into which our own sentences are translated: agent.translation.
+LanguageSetting = Literal["auto", "en", "de", "fr", "es", "pt", "ja", "zh"]
 Budget = Annotated[
     Decimal | None, BeforeValidator(lambda v: None if isinstance(v, str) and v.strip().lower() == "none" else v)
 ]
@@ -77,6 +79,11 @@ class AgentSettings(BaseSettings):
 
     time_zone: str = Field(
         default="UTC", description="Time zone in which a budget's days and months begin, such as Europe/Paris"
+    )
+    language: LanguageSetting = Field(
+        default="auto",
+        description="Language of the bot's own sentences in Slack: auto, as each person's Slack is set, or one of "
+        "en, de, fr, es, pt, ja, zh for everybody",
     )
     budget_person_day_usd: Budget = Field(
         default=Decimal(2), ge=0, description="Dollars per person and day, or none: no limit"

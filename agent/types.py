@@ -188,7 +188,11 @@ class Audience:
 
 @dataclass(frozen=True)
 class Passage:
-    """A piece of a document, as retrieved. ``score`` is between 0 and 1, higher is better."""
+    """A piece of a document, as retrieved. ``score`` is between 0 and 1, higher is better.
+
+    ``updated`` is the day of the document's last change, ``expired`` the last day that it held; days such as
+    2026-01-31, empty where nothing says so.
+    """
 
     chunk_id: str
     document_id: str
@@ -197,6 +201,8 @@ class Passage:
     heading_path: str
     text: str
     score: float
+    updated: str = ""
+    expired: str = ""
 
 
 @dataclass(frozen=True)

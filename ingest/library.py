@@ -12,14 +12,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, func, or_, select
+from sqlalchemy import and_, bindparam, case, func, or_, select
 
+from agent.clock import now
 from agent.errors import UserError
 from agent.store.database import Database, Transaction
 from agent.types import Audience, Passage
 from ingest.access import reader_sets
 from ingest.access.declaration import EVERYONE_READS, Declaration
 from ingest.access.reader_sets import N_STORED, Readers, ReaderSets
+from ingest.documents import upkeep
 from ingest.documents.converter import Converter
 from ingest.index import reindex
 from ingest.index.active_index import ActiveIndex, IndexState
@@ -50,12 +52,18 @@ _STATE = (
     .select_from(_now)
     .outerjoin(IndexStateRow, IndexStateRow.address == bindparam("address"))
 )
-_GAPS = select(DocumentRow.id, DocumentRow.problem).where(
-    DocumentRow.id.in_(bindparam("ids", expanding=True)),
+_EXPIRES = DocumentRow.upkeep["expires"].astext
+_IS_READ_IN_PART = and_(
     DocumentRow.problem.is_not(None),
     DocumentRow.n_chunks > 0,
     DocumentRow.content_hash != "",  # else an earlier version is kept, because the present one could not be read
     DocumentRow.own_readers.is_(None),  # else the problem is not for those who read it
+)
+_CONDITIONS = select(
+    DocumentRow.id, case((_IS_READ_IN_PART, DocumentRow.problem), else_=None), func.coalesce(_EXPIRES, "")
+).where(
+    DocumentRow.id.in_(bindparam("ids", expanding=True)),
+    or_(_IS_READ_IN_PART, _EXPIRES.is_not(None)),
 )
 
 
@@ -68,6 +76,15 @@ class LibraryStatus:
     n_chunks: int
     problem: str | None
     is_empty: bool  # nothing has been read in
+
+
+@dataclass(frozen=True)
+class DocumentCondition:
+    """``gap`` is what could not be read of a document that was read in part, ``expired`` the last day on which it
+    held, if that has passed (such as 2026-01-31); empty where there is no such thing."""
+
+    gap: str = ""
+    expired: str = ""
 
 
 class Library:
@@ -183,14 +200,14 @@ class Library:
                 without=answers.SOURCE,
             )
 
-    def find_gaps(self, document_ids: Iterable[str]) -> dict[str, str]:
-        """Returns what could not be read of those documents that were read in part, by their id."""
+    def find_conditions(self, document_ids: Iterable[str]) -> dict[str, DocumentCondition]:
+        """Returns what to know of documents before they are quoted, by their id, where there is anything."""
         ids = [uuid.UUID(id_) for id_ in set(document_ids)]
         if not ids:
             return {}
         with self.database.transaction() as transaction:
-            gaps = transaction.execute(_GAPS, {"ids": ids})
-            return {id_.hex: (problem or "").partition("; ")[0] for id_, problem in gaps}
+            rows = transaction.execute(_CONDITIONS, {"ids": ids}).all()
+        return {id_.hex: _read_condition(problem or "", expires) for id_, problem, expires in rows}
 
     def sync(
         self,
@@ -330,6 +347,12 @@ class Library:
         with self.database.transaction() as transaction:
             id_ = transaction.scalars(query.limit(1)).first()
         return id_.hex if id_ else None
+
+
+def _read_condition(problem: str, expires: str) -> DocumentCondition:
+    end = upkeep.parse_day(expires) if expires else None
+    has_ended = end is not None and end <= now()
+    return DocumentCondition(problem.partition("; ")[0], expires.strip()[:10] if has_ended else "")
 
 
 def _start(chunks: list[Candidate], heading: str, position: int | None) -> int:

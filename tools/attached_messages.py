@@ -14,6 +14,7 @@ from typing import Annotated, Literal, Protocol
 from pydantic import Field
 
 from agent.tools import ToolContext, ToolLabels, ToolResult, tool
+from agent.translation.speech import mark
 from agent.types import JsonValue
 
 MAX_CHARS = 15_000  # of all texts together; the first ones are kept
@@ -58,7 +59,9 @@ class AttachedPort(Protocol):
         """Returns what came with the question that is being answered."""
 
 
-LABELS = ToolLabels("is reading what you attached…", "Reading what you attached", "Read what you attached")
+LABELS = ToolLabels(
+    mark("is reading what you attached…"), mark("Reading what you attached"), mark("Read what you attached")
+)
 
 
 @tool(needs=(AttachedPort,), labels=LABELS)

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from agent.clock import now
 from agent.errors import ToolError
 from agent.tools import ToolContext, ToolLabels, ToolResult, tool
+from agent.translation.speech import mark
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")  # in every locale
 
@@ -26,7 +27,7 @@ class Clock:
     now: Callable[[], datetime] = now
 
 
-LABELS = ToolLabels("is looking at the clock…", "Looking at the clock", "Looked at the clock")
+LABELS = ToolLabels(mark("is looking at the clock…"), mark("Looking at the clock"), mark("Looked at the clock"))
 
 
 @tool(needs=(Clock,), labels=LABELS)

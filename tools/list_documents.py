@@ -13,13 +13,16 @@ from pydantic import Field
 
 from agent.errors import ToolError
 from agent.tools import ToolContext, ToolLabels, ToolResult, tool
+from agent.translation.speech import mark
 from ingest.library import Library
 from ingest.search.listing import DocumentEntry, Order
 
 TITLE_CHARS = 200
 
 
-LABELS = ToolLabels("is looking through the documents…", "Listing the documents", "Listed the documents")
+LABELS = ToolLabels(
+    mark("is looking through the documents…"), mark("Listing the documents"), mark("Listed the documents")
+)
 
 
 @tool(labels=LABELS)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agent.llm.tokens import estimate_prose_tokens
-from agent.types import Passage
+from agent.types import JsonValue, Passage
+from ingest.library import DocumentCondition, Library
 from ingest.search.near_duplicates import is_near_duplicate
 
 
@@ -30,19 +31,30 @@ def make_readable(passages: Sequence[Passage], *, max_tokens: int) -> tuple[Pass
     return tuple(_join(group) for group in groups)
 
 
+def describe_documents(
+    passages: Sequence[Passage], library: Library
+) -> tuple[tuple[Passage, ...], dict[str, JsonValue]]:
+    """Returns passages with the day when their document ended, if it has; and what could not be read, by title."""
+    conditions = library.find_conditions(passage.document_id for passage in passages)
+    known = [(passage, conditions.get(passage.document_id, DocumentCondition())) for passage in passages]
+    gaps: dict[str, JsonValue] = {passage.title: one.gap for passage, one in known if one.gap}
+    return tuple(replace(passage, expired=one.expired) for passage, one in known), gaps
+
+
+def find_position(passage: Passage) -> int:
+    """Returns the place of a passage in its document, from 0."""
+    return int(passage.chunk_id.rpartition("-")[2])
+
+
 def _is_neighbour(one: Passage, other: Passage) -> bool:
     """Returns whether they are adjacent, under the same heading: a joined passage has one heading to cite."""
     return (
         one.document_id == other.document_id
         and one.heading_path == other.heading_path
-        and abs(_position(one) - _position(other)) == 1
+        and abs(find_position(one) - find_position(other)) == 1
     )
 
 
-def _position(passage: Passage) -> int:
-    return int(passage.chunk_id.rpartition("-")[2])
-
-
 def _join(group: list[Passage]) -> Passage:
-    ordered = sorted(group, key=_position)
+    ordered = sorted(group, key=find_position)
     return replace(group[0], text="\n".join(passage.text for passage in ordered))

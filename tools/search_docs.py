@@ -15,25 +15,33 @@ from itertools import zip_longest
 from agent.errors import ToolError
 from agent.prompting import citations
 from agent.tools import ToolContext, ToolLabels, ToolResult, tool
+from agent.translation.speech import mark
 from agent.types import JsonValue, Passage, SettledAnswer
 from ingest.library import Library
 from ingest.verified import screen
 from ingest.verified.answers import VerifiedAnswer
 from tools.evidence import Strength, evidence_strength
 from tools.extractive import question
-from tools.passages import make_readable
+from tools.passages import describe_documents, make_readable
+from tools.rewording import suggest_rewording
 
 MAX_TOKENS = 1_500  # of passage text per search: of 260 questions one shows fewer facts than with 2,000
 RELEVANT_FROM = 0.03  # below this score hardly any passage that answers was found, in training
+NOTHING_FITS = "Nothing fits well. Try other words, or say that the documents do not say."
+LOOSELY_RELATED = (
+    "These passages are only loosely related to the query. If they do not answer, search once more with other "
+    "words, such as those in `try`, or read a section of it with read_document; else say that the documents do "
+    "not say."
+)
 _WEB = re.compile(r"https?://[^\s()<>\[\]]{1,800}")
 _UNLINKABLE = re.compile(r"[\[\]()<>\n]+")
 
 
 LABELS = ToolLabels(
-    status="is searching the documents…",
-    running="Searching the documents",
-    done="Searched the documents",
-    nothing="Nothing found",
+    status=mark("is searching the documents…"),
+    running=mark("Searching the documents"),
+    done=mark("Searched the documents"),
+    nothing=mark("Nothing found"),
 )
 
 
@@ -46,9 +54,10 @@ def search_docs(query: str, source: str = "", since: str = "", *, context: ToolC
     about; it does not see the conversation. Do not use it for greetings, arithmetic, or a document you already
     know (read_document shows that one). `source` (a name that list_documents shows) and `since` (a day such as
     2026-01-31: documents changed from then on) narrow the search; leave them out unless the question asks for
-    that. A score under 0.3 means: probably about something else; `is_weak`: the
-    passages probably do not answer. `not_found`
-    lists words of the query that stand in none of the passages and almost nowhere in the documents; `keywords`
+    that. A score under 0.3 means: probably about something else; `is_weak`: the passages probably do not
+    answer; then `try` has words of these documents to search for instead of words of the query, and sections.
+    `updated` is the day of a document's last change, `expired` the last day on which it held. `not_found` lists
+    words of the query that stand in none of the passages and almost nowhere in the documents; `keywords`
     lists words of the query by the title of a document that is filed under them; `read_in_part` says of which
     documents a part could not be read, so that the answer may stand there. `verified` says which passages are
     answers that a person of the company has verified, to the question in their title: where one answers the
@@ -71,14 +80,18 @@ def search_docs(query: str, source: str = "", since: str = "", *, context: ToolC
     if verified:
         data |= describe_verified(verified)
     same = screen.find_same(query, verified.values())
-    if gaps := library.find_gaps(passage.document_id for passage in passages):
-        data["read_in_part"] = {p.title: gaps[p.document_id] for p in passages if p.document_id in gaps}
+    passages, gaps = describe_documents(passages, library)
+    if gaps:
+        data["read_in_part"] = gaps
+    is_weak = not same and evidence_strength(query, passages, whole.not_found) is Strength.WEAK
+    if is_weak and (instead := suggest_rewording(query, passages, whole.passages)):
+        data["try"] = instead
     return ToolResult(
         data,
         passages,
         cost_usd=sum((lookup.cost_usd for lookup in others), whole.cost_usd),
-        is_weak=not same and evidence_strength(query, passages, whole.not_found) is Strength.WEAK,
-        hint="" if passages else "Nothing fits well. Try other words, or say that the documents do not say.",
+        is_weak=is_weak,
+        hint=(LOOSELY_RELATED if passages else NOTHING_FITS) if is_weak else "",
         settled=SettledAnswer(same.id.hex, write_settled(same)) if same else None,
     )
 

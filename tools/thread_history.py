@@ -15,6 +15,7 @@ from typing import Annotated, Protocol
 from pydantic import Field
 
 from agent.tools import ToolContext, ToolLabels, ToolResult, tool
+from agent.translation.speech import mark
 from agent.types import Audience, JsonValue
 
 MAX_CHARS = 12_000  # of all texts together; the newest are kept
@@ -48,7 +49,7 @@ class ThreadPort(Protocol):
         """
 
 
-LABELS = ToolLabels("is reading this thread…", "Reading this thread", "Read this thread")
+LABELS = ToolLabels(mark("is reading this thread…"), mark("Reading this thread"), mark("Read this thread"))
 
 
 @tool(needs=(ThreadPort,), labels=LABELS)

@@ -97,6 +97,7 @@ def passage_json(source: CitedPassage) -> dict[str, JsonValue]:
     passage = source.passage
     text = embedded_instructions.take_out(passage.text)
     is_marked = {} if text == passage.text else {"contains_instructions": True}
+    days = {"updated": passage.updated, "expired": passage.expired}
     return {
         "n": source.n,
         "title": passage.title,
@@ -104,6 +105,7 @@ def passage_json(source: CitedPassage) -> dict[str, JsonValue]:
         "url": passage.url,
         "document_id": passage.document_id,
         "score": round(passage.score, SCORE_DIGITS),
+        **{name: day for name, day in days.items() if day},
         **is_marked,
         "text": text,
     }
@@ -121,6 +123,8 @@ def read_passage(shown: Mapping[str, object]) -> CitedPassage:
             heading_path=str(shown.get("heading", "")),
             text=str(shown["text"]),
             score=float(str(shown.get("score") or 0.0)),
+            updated=str(shown.get("updated") or ""),
+            expired=str(shown.get("expired") or ""),
         ),
     )
 

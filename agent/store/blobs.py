@@ -8,7 +8,7 @@ from hashlib import sha256
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from agent.json_sanitizer import clean
+from agent.prompting.json_sanitizer import clean
 from agent.store import locks
 from agent.store.database import Transaction
 

@@ -29,6 +29,8 @@ from agent.store.budget_rows import CALLS_AS_HELD, BudgetState, EndHolds, NewHol
 from agent.store.database import Transaction
 from agent.store.sessions import Turn
 from agent.store.tables import BudgetPeriod, BudgetScope, HoldPurpose
+from agent.translation import dates
+from agent.translation.speech import mark, say
 from agent.types import SCHEDULED, Limit
 
 BudgetKey = tuple[BudgetScope, BudgetPeriod]
@@ -37,17 +39,19 @@ UNLIMITED = Decimal(100_000)  # dollars: within the columns' precision
 NOTHING = Decimal(0)
 MAX_KNOWN = 10_000  # budgets whose rows are known to be there
 USED_UP = {
-    BudgetScope.PERSON: "Your budget for the language model for {period} is used up",
-    BudgetScope.CHANNEL: "This channel's budget for the language model for {period} is used up",
-    BudgetScope.WORKSPACE: "The workspace's budget for the language model for {period} is used up",
+    BudgetScope.PERSON: mark("Your budget for the language model for {period} is used up"),
+    BudgetScope.CHANNEL: mark("This channel's budget for the language model for {period} is used up"),
+    BudgetScope.WORKSPACE: mark("The workspace's budget for the language model for {period} is used up"),
 }
+HELD_FOR_NOW = mark("{held}; ask again in a minute for an answer of the model")
 HELD = {
-    BudgetScope.PERSON: "Your other questions hold your budget for the language model while they run",
-    BudgetScope.CHANNEL: "Other questions hold this channel's budget for the language model while they run",
-    BudgetScope.WORKSPACE: "Other questions hold the workspace's budget for the language model while they run",
+    BudgetScope.PERSON: mark("Your other questions hold your budget for the language model while they run"),
+    BudgetScope.CHANNEL: mark("Other questions hold this channel's budget for the language model while they run"),
+    BudgetScope.WORKSPACE: mark(
+        "Other questions hold the workspace's budget for the language model while they run"
+    ),
 }
-ASK_AGAIN = "ask again in a minute for an answer of the model"
-PERIOD_NAMES = {BudgetPeriod.DAY: "today", BudgetPeriod.MONTH: "this month"}
+PERIOD_NAMES = {BudgetPeriod.DAY: mark("today"), BudgetPeriod.MONTH: mark("this month")}
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,7 @@ class Budgets:
         if closing_usd:
             holds.append(NewHold(new_id(), HoldPurpose.CLOSING, closing_usd))
         if short := budget_rows.hold(transaction, turn, budgets, holds):
-            raise BudgetTaken(f"{HELD[short[0].scope]}; {ASK_AGAIN}", is_held=True)
+            raise BudgetTaken(_say_held(short[0].scope), is_held=True)
 
     def _decide(
         self, request: Request, budgets: Sequence[BudgetState], closing_usd: Decimal, turn_usd: Decimal
@@ -155,7 +159,7 @@ class Budgets:
         if used_up := [budget for budget in short if budget.limit_usd - budget.spent_usd < least]:
             raise OverBudget(self._describe(used_up))
         if short:
-            raise OverBudget(f"{HELD[short[0].scope]}; {ASK_AGAIN}", is_held=True)
+            raise OverBudget(_say_held(short[0].scope), is_held=True)
         n_tokens = request.max_completion_tokens
         if each:
             affordable = (min([*(budget.room_usd for budget in budgets), turn_usd]) - fixed) / each
@@ -209,9 +213,13 @@ class Budgets:
         day, budget = max(
             ((_end_of(budget.starts_on, budget.period), budget) for budget in short), key=lambda pair: pair[0]
         )
-        when = f"{day:%A}, {day.day} {day:%B}, 00:00 ({self.zone.key})"
-        sentence = USED_UP[budget.scope].format(period=PERIOD_NAMES[budget.period])
-        return f"{sentence}; it opens again on {when}"
+        used_up = say(USED_UP[budget.scope], period=say(PERIOD_NAMES[budget.period]))
+        when, zone = dates.name_weekday(day), self.zone.key
+        return say("{used_up}; it opens again on {when}, 00:00 ({zone})", used_up=used_up, when=when, zone=zone)
+
+
+def _say_held(scope: BudgetScope) -> str:
+    return say(HELD_FOR_NOW, held=say(HELD[scope]))
 
 
 _SETTLE = EndHolds("id = :hold_id", spent="CAST(:spent_usd AS numeric)")

@@ -30,11 +30,12 @@ class Basis:
 
 @dataclass(frozen=True)
 class EarlierTurn:
-    """A completed turn."""
+    """A completed turn; ``offered`` is the first question that was suggested below its answer, if any was."""
 
     question: str
     answer: str
     basis: Basis
+    offered: str = ""
 
 
 BASIS = """turns.audience,
@@ -45,7 +46,7 @@ BASIS = """turns.audience,
        ARRAY(SELECT name FROM tool_calls WHERE turn_id = turns.id AND NOT is_error
              UNION SELECT jsonb_array_elements_text(turns.known_before -> 'tools'))"""  # the columns of a Basis
 _EARLIER = text(f"""
-SELECT question, answer, {BASIS} FROM turns
+SELECT question, answer, coalesce(offered, ''), {BASIS} FROM turns
 WHERE session_id = :session_id AND seq < :before AND status = 'completed' AND answer IS NOT NULL
   AND NOT EXISTS (  -- the person has edited the question, and asked again
       SELECT FROM turns AS again
@@ -65,7 +66,10 @@ def load(transaction: Transaction, session_id: UUID, *, before: int, limit: int)
     """Loads the last completed turns before the ``before``-th, oldest first, without those asked anew since."""
     values = {"session_id": session_id, "before": before, "limit": limit}
     rows = transaction.execute(_EARLIER, values).all()
-    return [EarlierTurn(question, answer, make_basis(*basis)) for question, answer, *basis in reversed(rows)]
+    return [
+        EarlierTurn(question, answer, make_basis(*basis), offered)
+        for question, answer, offered, *basis in reversed(rows)
+    ]
 
 
 def load_basis(transaction: Transaction, turn_id: UUID) -> Basis:

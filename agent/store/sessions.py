@@ -220,6 +220,7 @@ WITH lost AS (
 ), turn AS (
     UPDATE turns SET status = :status, reason = :reason, answer = :answer, error_id = :error_id,
            finished_at = now(), notice = coalesce(CAST(:notice AS text), notice),
+           offered = :offered,
            delivery_error = CASE WHEN CAST(:delivery_error AS text) IS NOT NULL  -- else it came at last
                                  THEN coalesce(delivery_error, :delivery_error) END,
            lease_owner = NULL, lease_token = NULL, lease_until = NULL,
@@ -245,6 +246,7 @@ def finish(
     reason: str,
     answer: str | None = None,
     notice: str | None = None,
+    offered: str | None = None,
     error_id: str | None = None,
     delivery_error: str | None = None,
     cited: Sequence[int] = (),
@@ -252,11 +254,11 @@ def finish(
     """Ends the turn: ``completed``, ``failed`` or ``cancelled``, with a reason. Closes its open model calls: they
     count as steps, and are charged as held.
 
-    ``cited`` are the numbers of the sources that the answer cites; ``notice`` stood below it; ``delivery_error``
-    says why it is not where it was asked for. Raises :class:`QuestionEdited`, and ends nothing, where the person
-    has changed the question meanwhile.
+    ``cited`` are the numbers of the sources that the answer cites; ``notice`` stood below it, ``offered`` is the
+    first question that was suggested there; ``delivery_error`` says why it is not where it was asked for. Raises
+    :class:`QuestionEdited`, and ends nothing, where the person has changed the question meanwhile.
     """
-    outcome = {"status": status, "reason": reason, "answer": answer, "notice": notice}
+    outcome = {"status": status, "reason": reason, "answer": answer, "notice": notice, "offered": offered}
     errors = {"error_id": error_id, "delivery_error": delivery_error}
     keys = {
         "id": turn.id,

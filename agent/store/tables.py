@@ -116,6 +116,7 @@ class TurnRow(Base):
     reason: Mapped[str | None] = mapped_column(String(32))
     answer: Mapped[str | None] = mapped_column(Text)
     notice: Mapped[str | None] = mapped_column(Text)  # what the person read below the answer
+    offered: Mapped[str | None] = mapped_column(Text)  # the first question that was suggested there
     error_id: Mapped[str | None] = mapped_column(String(32))
     delivery_error: Mapped[str | None] = mapped_column(Text)  # why the answer is not where it was asked for
 

@@ -14,7 +14,7 @@ from sqlalchemy import Table, bindparam, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from agent.clock import new_id
-from agent.json_sanitizer import clean
+from agent.prompting.json_sanitizer import clean
 from agent.store import blobs, sessions
 from agent.store.blobs import BlobBatch
 from agent.store.database import Transaction, count_rows

@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
 from agent.errors import ToolError
-from agent.json_sanitizer import clean
+from agent.prompting.json_sanitizer import clean
+from agent.translation.speech import mark
 from agent.types import Audience, JsonObject, Passage, SettledAnswer, ToolSchema
 
 Resource = TypeVar("Resource")
@@ -63,7 +64,7 @@ class ToolLabels:
         'Using find orders'
         """
         words = " ".join(re.sub(r"[\W_]+", " ", name[:NAME_CHARS]).split()) or "a tool"
-        return ToolLabels("is working…", f"Using {words}", f"Used {words}")
+        return ToolLabels(mark("is working…"), f"Using {words}", f"Used {words}")
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ NOBODY = Asker("")
 class ToolContext:
     """What a tool may know of the turn: who will read the answer, who asked, and until when to be done.
 
-    The asker is not the audience: in a channel others read the answer, too.
+    The asker is not the audience: in a channel others read the answer, too. ``shown`` are the passages that the
+    model has been shown in this turn, by their numbers, perhaps without their texts.
     """
 
     audience: Audience
@@ -96,6 +98,7 @@ class ToolContext:
     deadline: float  # in time.monotonic() seconds
     resources: Mapping[type, object] = field(default_factory=dict)
     asker: Asker = NOBODY
+    shown: Mapping[int, Passage] = field(default_factory=dict)
 
     def resource(self, kind: type[Resource]) -> Resource:
         """Returns the process's shared object of this kind, such as the open document library.

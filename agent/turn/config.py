@@ -38,6 +38,11 @@ def keep_question(question: str, earlier: Sequence[str]) -> str:
     return question
 
 
+def take_nothing(question: str, answer: str) -> str:
+    """Returns nothing: no question takes up the answer before it where that is not configured."""
+    return ""
+
+
 BUDGET_WAIT_SECONDS = 60.0  # for a budget that is only held: of many questions at once the last wait that long
 
 
@@ -47,7 +52,8 @@ class AgentConfig:
 
     A follow-up is rewritten so that it can be understood without the conversation: by the first model where
     ``asks_model_to_rewrite`` and it is not this process's own, else by the rule ``rewrite_follow_up``, from the
-    question and the earlier ones; a question that ``is_small_talk`` stays as it is.
+    question and the earlier ones; a question that ``is_small_talk`` stays as it is. ``take_up`` returns what a
+    question takes up of the answer before it, such as the offer that a "yes" accepts, or nothing.
     ``find_unreadable`` tells which documents an audience may not read: earlier answers from them are not repeated.
     ``history`` replaces the session's earlier turns. ``guidance`` says how answers are wanted where it was asked.
     """
@@ -63,6 +69,7 @@ class AgentConfig:
     fallback: Model = field(default_factory=lambda: Model(EXTRACTIVE_MODEL))
     rewrite_follow_up: Callable[[str, Sequence[str]], str] = keep_question
     is_small_talk: Callable[[str], bool] = never
+    take_up: Callable[[str, str], str] = take_nothing
     asks_model_to_rewrite: bool = True
     budget_wait_seconds: float = BUDGET_WAIT_SECONDS
     find_unreadable: Callable[[Transaction, Iterable[str], Audience], frozenset[str]] = all_readable

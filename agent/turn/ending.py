@@ -2,11 +2,14 @@
 
 from agent.llm.model_names import is_local
 from agent.prompting import citations
+from agent.translation.speech import join, mark, say
 from agent.turn import grounding, notices
 from agent.turn.config import AgentConfig
 from agent.turn.events import Finished
 from agent.turn.recorder import TurnRecorder
 from agent.types import EndReason
+
+BUDGET_AND_MORE = mark("{budget}. {more}")
 
 
 def conclude(recorder: TurnRecorder, config: AgentConfig, *, over_budget: str) -> Finished:
@@ -31,7 +34,7 @@ def conclude(recorder: TurnRecorder, config: AgentConfig, *, over_budget: str) -
     if has_model:
         notice = _quoted_notice(recorder.end_reason, over_budget, is_quoted=is_quoted)
     else:
-        notice = notices.NO_MODEL if is_quoted else ""
+        notice = say(notices.NO_MODEL) if is_quoted else ""
     reason = EndReason.ANSWERED if is_quoted else EndReason.NO_EVIDENCE
     return Finished(text, recorder.end_reason or reason, notice, cited)
 
@@ -48,20 +51,23 @@ def _judge(recorder: TurnRecorder, config: AgentConfig, over_budget: str) -> Fin
     verdict = grounding.judge(text, recorder.sources, recorder.finished, config.tools)
     reason = EndReason.NO_EVIDENCE if verdict.reason is EndReason.UNCITED else verdict.reason
     end = recorder.end_reason
-    notice = (
-        f"{over_budget}. {notices.BUDGET_INCOMPLETE}"
-        if end is EndReason.BUDGET
-        else notices.BY_REASON.get(end or verdict.reason)
-    )
-    said = " ".join(filter(None, [notices.CUT_OFF.get(recorder.transcript.finish_reason), notice]))
+    if end is EndReason.BUDGET:
+        notice = say(BUDGET_AND_MORE, budget=over_budget, more=say(notices.BUDGET_INCOMPLETE))
+    else:
+        notice = _say_known(notices.BY_REASON.get(end or verdict.reason))
+    said = join([_say_known(notices.CUT_OFF.get(recorder.transcript.finish_reason)), notice])
     return Finished(verdict.text, end or reason, said, verdict.cited, verdict.closest)
 
 
 def _quoted_notice(end: EndReason | None, over_budget: str, *, is_quoted: bool) -> str:
     """Returns why the fallback answered; that it quotes is said only where it does."""
     if end is EndReason.BUDGET:
-        return f"{over_budget}. {notices.BUDGET_QUOTED}"
+        return say(BUDGET_AND_MORE, budget=over_budget, more=say(notices.BUDGET_QUOTED))
     if end is EndReason.PROVIDER_DOWN:
-        return notices.BY_REASON[end] if is_quoted else notices.MODEL_AWAY
-    sentences = [notices.BY_REASON.get(end) if end else None, notices.QUOTED if is_quoted else None]
-    return " ".join(filter(None, sentences))
+        return say(notices.BY_REASON[end] if is_quoted else notices.MODEL_AWAY)
+    by_reason = _say_known(notices.BY_REASON.get(end)) if end else ""
+    return join([by_reason, say(notices.QUOTED) if is_quoted else ""])
+
+
+def _say_known(sentence: str | None) -> str:
+    return say(sentence) if sentence else ""

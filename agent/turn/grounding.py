@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from agent.prompting import citations, prompt
 from agent.tools import Tool
+from agent.translation import speech
 from agent.turn.tool_calls import FinishedCall
 from agent.types import CitedPassage, EndReason, Message
 
@@ -21,7 +22,7 @@ NOT_FOUND_MARK = "[not in the documents]"
 SMALL_TALK_MARK = "[no documents needed]"
 MARKS = (NOT_FOUND_MARK, SMALL_TALK_MARK)
 SMALL_TALK_CHARS, SMALL_TALK_SENTENCES = 300, 3  # a longer text is an answer, and needs evidence
-NOTHING_FOUND = "I found nothing in the documents that answers this."
+NOTHING_FOUND = speech.mark("I found nothing in the documents that answers this.")
 N_CLOSEST = 3
 _MARK_LINE = re.compile(
     r"^[ \t]*(?:" + "|".join(map(re.escape, MARKS)) + r")[ \t]*(?:\n|$)", re.IGNORECASE | re.MULTILINE
@@ -80,12 +81,14 @@ def judge(
     if may_be_small_talk and mark != NOT_FOUND_MARK and not cited and _says_nothing(shown):
         return Verdict(shown, EndReason.SMALL_TALK)
     if mark == NOT_FOUND_MARK:
-        return Verdict(shown or NOTHING_FOUND, EndReason.NO_EVIDENCE, cited, () if cited else closest)
+        return Verdict(
+            shown or speech.say_in_answer(NOTHING_FOUND), EndReason.NO_EVIDENCE, cited, () if cited else closest
+        )
     weak = is_weak(finished, tools)
     if cited:
         return Verdict(shown, EndReason.WEAK_EVIDENCE if weak else EndReason.ANSWERED, cited)
     if weak:
-        return Verdict(NOTHING_FOUND, EndReason.NO_EVIDENCE, (), closest)
+        return Verdict(speech.say_in_answer(NOTHING_FOUND), EndReason.NO_EVIDENCE, (), closest)
     if _has_other_results(finished, tools):
         return Verdict(shown, EndReason.ANSWERED)
     return Verdict(shown, EndReason.UNCITED, (), closest)

@@ -8,14 +8,17 @@ unless it was for an audience that was allowed no more.
 from collections.abc import Callable, Collection, Iterable, Sequence
 from uuid import UUID
 
+from agent.prompting import embedded_instructions
 from agent.store import earlier_turns
 from agent.store.database import Transaction
 from agent.store.earlier_turns import Basis, EarlierTurn
 from agent.turn.config import AgentConfig
 from agent.types import Audience
 
+OFFERED_BELOW = "You might also ask"  # written before an offer, for a model and for what reads offers
 HISTORY_TURNS = 20  # earlier questions of the session that the model may see, as far as they fit
 
+TakeUp = Callable[[str, str], str]
 FindUnreadable = Callable[[Transaction, Iterable[str], Audience], frozenset[str]]
 
 
@@ -33,6 +36,32 @@ def load(
         passage_tools=config.passage_tools,
     )
     return [one for one, is_known in zip(earlier, known, strict=True) if is_known]
+
+
+def take_up(
+    question: str, last: tuple[str, str], offered: str, config: AgentConfig
+) -> tuple[str, tuple[str, str]]:
+    """Returns what a question takes up of the answer before it, and that turn as the model is to see it.
+
+    Where that is what was ``offered`` below the answer, the offer is part of it.
+    """
+    if taken := config.take_up(question, last[1]):
+        return taken, last
+    with_offer = (last[0], f"{last[1]}\n\n{write_offer(offered)}")
+    is_plain = bool(offered) and embedded_instructions.take_out(offered) == offered  # it is made of a heading
+    taken = config.take_up(question, with_offer[1]) if is_plain else ""
+    return taken, with_offer if taken else last
+
+
+def write_offer(question: str) -> str:
+    """Returns the line that offers a question below an answer."""
+    return f"{OFFERED_BELOW}: {question}"
+
+
+def list_questions(said: Sequence[tuple[str, str]], take_up: TakeUp) -> list[str]:
+    """Returns the questions of turns; in the place of a short one, what it took up of the answer before it."""
+    answers = ["", *(answer for _, answer in said)]
+    return [take_up(question, before) or question for (question, _), before in zip(said, answers, strict=False)]
 
 
 def find_known(

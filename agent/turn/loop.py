@@ -21,6 +21,7 @@ from agent.store.earlier_turns import EarlierTurn
 from agent.store.sessions import Turn
 from agent.store.transcript import Transcript, load_transcript
 from agent.tools import arguments
+from agent.translation.speech import say, say_in_answer
 from agent.turn import ending, grounding, history, notices, recorder, tool_calls, tool_results
 from agent.turn.config import AgentConfig, OpeningCall
 from agent.turn.events import Event, TextReset, ToolFinished, ToolStarted
@@ -61,6 +62,10 @@ class TurnRun:
         transcript, known = _load(turn, config, metadata)
         said = [(one.question, one.answer) for one in known] if config.history is None else config.history
         earlier = [(question, citations.strip_references(answer)) for question, answer in said]
+        self._taken_up = ""
+        if earlier:
+            offered = known[-1].offered if known and config.history is None else ""
+            self._taken_up, earlier[-1] = history.take_up(turn.question, earlier[-1], offered, config)
         self._known_documents = frozenset(id_ for one in known for id_ in one.basis.document_ids)
         self._turn, self._config, self._check, self._history = turn, config, check, earlier
         self._meter = Meter.start(config.limits)
@@ -68,8 +73,8 @@ class TurnRun:
             turn, config, transcript, metadata=None if turn.has_record else metadata, on_final=on_final
         )
         self._models = ModelCaller(config, self.recorder, self._meter, check, earlier)
-        self._tools = ToolRunner(turn, config, self._meter, check, transcript.number)
-        self._over_budget = notices.BUDGET
+        self._over_budget = say(notices.BUDGET)
+        self._tools = ToolRunner(turn, config, self._meter, check, transcript)
 
     @property
     def is_answered(self) -> bool:
@@ -241,7 +246,7 @@ class TurnRun:
         except (ModelError, DeadlineExceeded) as error:
             observability.report(error, event="fallback_failed")
         if message is None:
-            self.recorder.add_own_text(notices.NO_ANSWER_AT_ALL)
+            self.recorder.add_own_text(say_in_answer(notices.NO_ANSWER_AT_ALL))
 
     def _note_end(self, reason: EndReason, reached: LimitReached | None = None) -> None:
         if isinstance(reached, OverBudget):
@@ -265,13 +270,15 @@ class TurnRun:
     def _rewrite_question(self) -> Generator[Event, None, str]:
         """Returns the question as it can be understood alone: by the model, else by the rule."""
         config, question = self._config, self._turn.question
-        if not self._history or config.is_small_talk(question):
+        if self._taken_up and self._history[-1][1].endswith(history.write_offer(self._taken_up)):
+            return self._taken_up  # which stands alone
+        if not self._history or (config.is_small_talk(question) and not self._taken_up):
             return question
         rewritten = self.recorder.transcript.standalone
         if rewritten is None and config.asks_model_to_rewrite and not is_local(config.models[0].name):
             rewritten = yield from self._ask_to_rewrite()
-        earlier = [earlier for earlier, _ in self._history]
-        return _one_line(rewritten or "") or config.rewrite_follow_up(question, earlier)
+        earlier = history.list_questions(self._history, config.take_up)
+        return _one_line(rewritten or "") or config.rewrite_follow_up(self._taken_up or question, earlier)
 
     def _ask_to_rewrite(self) -> Generator[Event, None, str | None]:
         call = ModelCall(

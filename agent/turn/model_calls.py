@@ -13,12 +13,12 @@ from decimal import Decimal
 
 from agent import observability
 from agent.errors import DeadlineExceeded, LimitReached, ModelError, OverBudget
-from agent.json_sanitizer import clean
 from agent.llm import client, models
 from agent.llm.model_names import is_local
 from agent.llm.request import CENTS, Completion, Model, Pending, Request, Retracted
 from agent.llm.tokens import estimate_prompt_tokens
 from agent.prompting import context_window, prompt
+from agent.prompting.json_sanitizer import clean
 from agent.turn import grounding
 from agent.turn.config import AgentConfig
 from agent.turn.events import Event, TextDelta, TextReset, Waiting

@@ -13,10 +13,10 @@ from decimal import Decimal
 from uuid import UUID
 
 from agent.errors import BudgetTaken, OverBudget
-from agent.json_sanitizer import clean
 from agent.llm import models
 from agent.llm.request import Completion, Request
 from agent.prompting import prompt
+from agent.prompting.json_sanitizer import clean
 from agent.store import budgets, sessions, trace
 from agent.store.database import Transaction
 from agent.store.sessions import Turn

@@ -12,8 +12,8 @@ from decimal import Decimal
 from enum import StrEnum
 
 from agent.errors import ToolError
-from agent.json_sanitizer import clean_shown
 from agent.prompting import context_window, prompt
+from agent.prompting.json_sanitizer import clean_shown
 from agent.text import shorten
 from agent.tools import ToolResult
 from agent.turn.limits import MAX_CALLS_PER_STEP

@@ -17,6 +17,7 @@ from typing import cast
 from agent import observability
 from agent.errors import Cancelled, DeadlineExceeded, LeaseLost, ToolError
 from agent.store.sessions import Turn
+from agent.store.transcript import Transcript
 from agent.tools import Asker, Tool, ToolContext, ToolLabels, ToolResult, arguments
 from agent.turn import tool_results
 from agent.turn.config import AgentConfig
@@ -36,13 +37,13 @@ Number = Callable[[Sequence[Passage]], list[CitedPassage]]
 
 
 class ToolRunner:
-    """Runs calls for one attempt at a turn; ``number`` numbers the passages that tools return."""
+    """Runs calls for one attempt at a turn, whose ``transcript`` numbers the passages that tools return."""
 
     def __init__(
-        self, turn: Turn, config: AgentConfig, meter: Meter, check: Callable[[], None], number: Number
+        self, turn: Turn, config: AgentConfig, meter: Meter, check: Callable[[], None], transcript: Transcript
     ) -> None:
         self._turn, self._config, self._meter = turn, config, meter
-        self._check, self._number = check, number
+        self._check, self._transcript = check, transcript
 
     def run(self, calls: Sequence[ToolCall]) -> Iterator[Event | ToolOutcome]:
         """Runs the calls at once; yields each one's events and its outcome, in their order."""
@@ -57,7 +58,7 @@ class ToolRunner:
                 while not thread.is_over(POLL_SECONDS):
                     self._check()
                     yield Waiting()
-                outcome = thread.outcome(self._number, limit)
+                outcome = thread.outcome(self._transcript.number, limit)
             assert outcome
             yield outcome
             labels = self._labels(call.name)
@@ -75,6 +76,7 @@ class ToolRunner:
             deadline=min(self._meter.ordinary_deadline, now + self._config.limits.tool_seconds),
             asker=Asker(turn.user_id, turn.workspace, turn.channel, turn.origin),
             resources=self._config.resources,
+            shown={source.n: source.passage for source in self._transcript.sources.values()},
         )
         tool = self._config.tools.get(call.name)
         return _ToolThread(call, tool, context, lambda: self._call(call, context))

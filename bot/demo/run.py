@@ -13,6 +13,7 @@ import time
 import webbrowser
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from bot.processes import environment
 from bot.processes.embedded import embedded_servers
 from bot.processes.embedded.server_process import find_free_port
 from bot.record import session_query
-from bot.simulator import InstalledApp, PageContent, Timing, Workspace, WorkspaceServer
+from bot.simulator import LINUS, InstalledApp, PageContent, Timing, Workspace, WorkspaceServer
 from bot.slack.installation import manifest
 
 SAMPLE = Path(__file__).parent.parent / "sample"
@@ -39,6 +40,7 @@ RETRY_DELAYS = (1.0, 5.0, 30.0, 300.0)  # Slack waits 0, 60 and 300 s; nobody sh
 READY_SECONDS = 120
 WATCH_SECONDS = 0.5
 WORDS_PER_SECOND = 40  # of quoted answers: about the pace of a language model
+LOCALE = "de-DE"  # of Linus, who reads Docent's own sentences in German
 LOOPBACK = "127.0.0.1,localhost"
 ASK_EMOJI = "question"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -75,6 +77,8 @@ def _run(folder: Path, handbook: Path, held: Claim, *, examples: list[str], port
             signing_secret=secrets.token_hex(16),
         )
         workspace = Workspace(app, timing=Timing(RETRY_DELAYS), archive=folder / "workspace.sqlite")
+        linus = workspace.directory.find_user(LINUS)
+        workspace.directory.add_user(replace(linus, locale=LOCALE))
         content = PageContent(
             lambda query: _load_turns(database, app.team_id, query),
             examples,

@@ -31,6 +31,7 @@ class FigureName(StrEnum):
     NDCG_AT_10 = "ndcg_at_10"
     RECALL_AT_10 = "recall_at_10"
     MRR = "mrr"
+    N_FACTS_IN_VIEW = "n_facts_in_view"
     SEARCH_P50_MS = "search_p50_ms"
     SEARCH_P95_MS = "search_p95_ms"
     N_FACTS_SHOWN = "n_facts_shown"
@@ -68,6 +69,7 @@ RETRIEVAL = (
     Figure(FigureName.NDCG_AT_10, "nDCG@10", n_digits=4),
     Figure(FigureName.RECALL_AT_10, "recall@10", n_digits=4),
     Figure(FigureName.MRR, "MRR", n_digits=4),
+    Figure(FigureName.N_FACTS_IN_VIEW, "facts in 4,000 characters", out_of=FigureName.N_WITH_FACTS),
 )
 ANSWERS = (
     Figure(FigureName.N_FACTS_SHOWN, "facts retrieved", out_of=FigureName.N_WITH_FACTS),
@@ -134,15 +136,18 @@ def summarize(cases: Sequence[Case]) -> dict[str, float]:
     unanswerable = [case for case in cases if case.question.is_unanswerable]
     measured = [case.found for case in cases if case.found.is_hit is not None]
     times = [case.found.ms for case in cases]
+    out_of_view = [case.found.not_in_view for case in cases if case.found.not_in_view is not None]
     figures: dict[str, float] = {
         FigureName.N_QUESTIONS: len(cases),
         FigureName.N_ANSWERABLE: len(cases) - len(unanswerable),
         FigureName.N_UNANSWERABLE: len(unanswerable),
         FigureName.N_WITH_FILES: len(measured),
+        FigureName.N_WITH_FACTS: len(out_of_view),
         FigureName.HITS_AT_5: sum(bool(result.is_hit) for result in measured),
         FigureName.NDCG_AT_10: _mean([result.ndcg for result in measured]),
         FigureName.RECALL_AT_10: _mean([result.recall for result in measured]),
         FigureName.MRR: _mean([result.reciprocal_rank for result in measured]),
+        FigureName.N_FACTS_IN_VIEW: sum(not facts for facts in out_of_view),
         FigureName.SEARCH_P50_MS: round(measures.percentile(times, 0.5), 1),
         FigureName.SEARCH_P95_MS: round(measures.percentile(times, 0.95), 1),
     }

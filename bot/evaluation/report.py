@@ -22,6 +22,7 @@ class RetrievalReport(TypedDict):
     ndcg: float | None
     recall: float | None
     reciprocal_rank: float | None
+    not_in_view: NotRequired[list[str] | None]
 
 
 class AnswerReport(TypedDict):

@@ -5,12 +5,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from agent.types import Passage
 from bot.evaluation import measures
 from bot.evaluation.questions import EvalQuestion
 from ingest.access.principals import make_member
 from ingest.library import Library
+from tools import search_docs
 from tools.extractive import follow_ups
 
+VIEW_CHARS = 4_000  # of the passages shown: about 1,000 tokens
 N_PASSAGES = 50  # mostly of ten documents or more
 N_MORE_PASSAGES = 200  # if long documents fill them all; the second search is not timed
 
@@ -20,7 +23,8 @@ class RetrievalResult:
     """The ranking of a question and its measures, which are None if the question names no files.
 
     ``files`` are the documents in the order of their best passages, by their path in the set or else their id.
-    ``ms`` is the time of the search in milliseconds.
+    ``ms`` is the time of the search in milliseconds. ``not_in_view`` are the facts that are not in the first
+    :data:`VIEW_CHARS` of the passages that a model is shown; None without facts to look for.
     """
 
     files: tuple[str, ...]
@@ -29,6 +33,7 @@ class RetrievalResult:
     ndcg: float | None = None
     recall: float | None = None
     reciprocal_rank: float | None = None
+    not_in_view: tuple[str, ...] | None = None
 
 
 def find(
@@ -53,12 +58,14 @@ def find(
 def _find(question: EvalQuestion, library: Library, names: Mapping[str, str]) -> RetrievalResult:
     query = follow_ups.rewrite(question.text, [earlier for earlier, _ in question.earlier])
     started = time.perf_counter()
-    files = _rank_files(query, library, names, k=N_PASSAGES)
+    passages = library.search(query, audience=make_member(()), k=N_PASSAGES).passages
     ms = (time.perf_counter() - started) * 1000
+    not_in_view = _find_out_of_view(question, query, passages, library)
+    files = _list_files(passages, names)
     if len(files) < measures.CUT:
-        files = _rank_files(query, library, names, k=N_MORE_PASSAGES)
+        files = _list_files(library.search(query, audience=make_member(()), k=N_MORE_PASSAGES).passages, names)
     if question.is_unanswerable or not question.groups:
-        return RetrievalResult(files, ms)
+        return RetrievalResult(files, ms, not_in_view=not_in_view)
     return RetrievalResult(
         files,
         ms,
@@ -66,9 +73,24 @@ def _find(question: EvalQuestion, library: Library, names: Mapping[str, str]) ->
         ndcg=measures.ndcg(files, question.grades),
         recall=measures.recall(files, question.grades),
         reciprocal_rank=measures.reciprocal_rank(files, question.grades),
+        not_in_view=not_in_view,
     )
 
 
-def _rank_files(query: str, library: Library, names: Mapping[str, str], *, k: int) -> tuple[str, ...]:
-    passages = library.search(query, audience=make_member(()), k=k).passages
+def _find_out_of_view(
+    question: EvalQuestion, query: str, passages: Sequence[Passage], library: Library
+) -> tuple[str, ...] | None:
+    """Returns the facts that are not at the beginning of what a model is shown of these passages."""
+    if question.is_unanswerable or not question.facts:
+        return None
+    queries = search_docs.list_queries(query)
+    found: list[Sequence[Passage]] = [passages]
+    if len(queries) > 1:
+        found = [lookup.passages for lookup in library.search_parts(queries, audience=make_member(()))[0]]
+    shown = search_docs.select_passages(found)
+    view = "\n".join(f"{one.title}\n{one.heading_path}\n{one.text}" for one in shown)[:VIEW_CHARS]
+    return tuple(measures.find_missing_facts(view, question.facts))
+
+
+def _list_files(passages: Sequence[Passage], names: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names.get(passage.document_id, passage.document_id) for passage in passages))

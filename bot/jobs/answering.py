@@ -19,6 +19,8 @@ from agent.errors import Cancelled, LeaseLost, QuestionEdited, ReplyError, UserE
 from agent.store import revisions, sessions
 from agent.store.database import Transaction
 from agent.store.sessions import Turn
+from agent.translation import speech
+from agent.translation.speech import join, mark, say
 from agent.turn import loop
 from agent.turn.config import OpeningCall
 from agent.turn.events import Finished, TextDelta, TextReset, ToolFinished, ToolStarted, Waiting
@@ -31,7 +33,6 @@ from bot.jobs.leases import interruption
 from bot.jobs.leases.held import Abandoned, Lease
 from bot.jobs.readers import allowed_groups, final_check, private_answers
 from bot.jobs.readers.final_check import ClaimedTurn, FinalCheck
-from bot.slack.channels import thread_menu
 from bot.slack.inbox import Origin
 from bot.slack.installation.tokens import NotInstalled
 from bot.slack.interactions.experts.unanswered import UnansweredRequest
@@ -45,18 +46,18 @@ from bot.slack.replies.reply import Answer, Reply
 from bot.slack.replies.task_cards import TaskCard
 from ingest.library import Library, LibraryStatus
 
-TOO_LONG = "Your question is longer than {limit:,} characters. Please ask it in fewer."
-NO_DOCUMENTS = (
+TOO_LONG = mark("Your question is longer than {limit:,} characters. Please ask it in fewer.")
+NO_DOCUMENTS = mark(
     "No documents have been read in yet, so I have nothing to answer from. Whoever runs me can read some in with "
     "`docent ingest` or `docent sync`; then ask again."
 )
-NO_TEXT = "I have no answer that I can show. Please ask in other words."
-NOT_FOR_ALL = (
+NO_TEXT = mark("I have no answer that I can show. Please ask in other words.")
+NOT_FOR_ALL = mark(
     "Since you asked, it has changed who may read the documents or who can see this conversation, "
     "so I do not show the answer. Please ask again."
 )
-FIRST_STATUS = "is looking into it…"
-GAVE_UP = "I could not answer this: I was interrupted several times. Please ask again."
+FIRST_STATUS = mark("is looking into it…")
+GAVE_UP = mark("I could not answer this: I was interrupted several times. Please ask again.")
 GREETING_TITLES = 3
 LAST_ATTEMPTS = 3  # beyond the allowed ones, for saying that the question was given up
 
@@ -95,8 +96,9 @@ def work(context: WorkerContext, session_id: UUID, make_reply: MakeReply | None 
             return
         lease = context.leases.add(claimed.turn.token, claimed_at=claimed_at)
         tags = {"workspace": claimed.turn.workspace} if claimed.turn.workspace else {}
+        spoken = speech.speak(context.choose_speech(claimed.turn.question, claimed.posted))
         try:
-            with observability.context(turn_id=str(claimed.turn.id), session_id=str(session_id), **tags):
+            with observability.context(turn_id=str(claimed.turn.id), session_id=str(session_id), **tags), spoken:
                 _answer_turn(context, claimed, lease, make_reply)
         finally:
             context.leases.drop(lease)
@@ -186,7 +188,7 @@ def _answer_or_stop(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, 
     try:
         _answer(context, claimed, lease, reply)
     except Cancelled:  # before there was anything to show
-        stopped = _sentence(claimed.turn, STOPPED)
+        stopped = _sentence(claimed.turn, say(STOPPED))
         turn_endings.end(
             context, claimed.turn, reply, stopped, status=TurnStatus.CANCELLED, reason=EndReason.STOPPED
         )
@@ -199,7 +201,7 @@ def _answer(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: R
         raise QuestionEdited("the question was changed before it was claimed")
     if turn.is_withdrawn or _is_unwanted(context, claimed):
         if turn.origin == Origin.REACTION and not turn.is_withdrawn:
-            _tell_muted(context, claimed)
+            slack_replies.tell_muted(context, claimed.posted)
         turn_endings.end_withdrawn(context, turn, reply)
         return
     if restored.ends(context, claimed, reply) or allowed_groups.refuses(context, claimed, reply):
@@ -217,10 +219,11 @@ def _answer(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: R
     reply.note_question(turn.question)
     if _asks_nothing(context, claimed, asked, reply):
         return
-    reply.show_status(FIRST_STATUS)
+    reply.show_status(say(FIRST_STATUS))
     seen_by = interruption.wait(lambda: final_check.find_audience(context, claimed), lease.check)
     if seen_by.error and final_check.must_wait(turn, seen_by.error):
         raise seen_by.error
+    speech.switch(context.choose_speech(turn.question, claimed.posted, seen_by.locale))
     turn = replace(turn, audience=seen_by.audience)
     agent, index = asked.equip(context.agent), None
     if context.library and claimed.index:
@@ -228,13 +231,13 @@ def _answer(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: R
         agent = replace(agent, resources={**agent.resources, Library: context.library.at(claimed.index)})
     of_index = {"embedding_model": index.embedding_model, "index_version": index.version} if index else {}
     metadata = {**context.run_metadata, **of_index}
-    final = FinalCheck(context, replace(claimed, turn=turn), asked, reply)
+    final = FinalCheck(context, replace(claimed, turn=turn), asked, reply, locale=seen_by.locale)
     run = loop.TurnRun(turn, agent, lease.check, metadata=metadata, on_final=final.look)
     final.list_documents = run.list_documents
     if _ends_early(context, claimed, run, reply, seen_by=seen_by, index=index):
         return
     links = LinkPolicy(context.load_link_hosts(), lambda: [turn.question, *run.evidence()])
-    notice = " ".join(filter(None, [asked.notice, seen_by.notice]))
+    notice = join([asked.notice, seen_by.notice])
     text = AnswerText(run.source, links, fits_tables=claimed.posted is not None)
     progress = AnswerProgress(text, final, notice)
     try:
@@ -254,7 +257,7 @@ def _asks_nothing(context: WorkerContext, claimed: ClaimedTurn, asked: ReadQuest
         turn_endings.end(context, turn, reply, sentence, reason=EndReason.GREETING)
         return True
     if len(turn.question) > (limit := context.settings.max_question_chars):
-        sentence = _sentence(turn, TOO_LONG.format(limit=limit))
+        sentence = _sentence(turn, say(TOO_LONG, limit=limit))
         turn_endings.end(context, turn, reply, sentence, status=TurnStatus.FAILED, reason=EndReason.TOO_LONG)
         return True
     return False
@@ -274,16 +277,21 @@ def _ends_early(
     if run.recorder.messages and final_check.has_lost_readers(context, turn, claimed.turn.audience):
         if seen_by.error and seen_by.error.is_transient:  # perhaps nobody has come in: that will be known later
             raise seen_by.error
-        turn_endings.end(context, turn, reply, _sentence(turn, NOT_FOR_ALL), reason=EndReason.NO_EVIDENCE)
+        turn_endings.end(context, turn, reply, _sentence(turn, say(NOT_FOR_ALL)), reason=EndReason.NO_EVIDENCE)
         return True
     if context.lacks_documents(index) and not run.recorder.messages:
         run.recorder.flush()
-        turn_endings.end(context, turn, reply, _sentence(turn, NO_DOCUMENTS), reason=EndReason.NO_EVIDENCE)
+        turn_endings.end(context, turn, reply, _sentence(turn, say(NO_DOCUMENTS)), reason=EndReason.NO_EVIDENCE)
         return True
     if turn.attempt > context.settings.max_attempts and not run.is_answered:
         run.recorder.flush()
         turn_endings.end(
-            context, turn, reply, _sentence(turn, GAVE_UP), status=TurnStatus.FAILED, reason=EndReason.INTERRUPTED
+            context,
+            turn,
+            reply,
+            _sentence(turn, say(GAVE_UP)),
+            status=TurnStatus.FAILED,
+            reason=EndReason.INTERRUPTED,
         )
         return True
     return False
@@ -303,24 +311,12 @@ def _is_unwanted(context: WorkerContext, claimed: ClaimedTurn) -> bool:
     return settings.muted or not settings.respond_to_all
 
 
-def _tell_muted(context: WorkerContext, claimed: ClaimedTurn) -> None:
-    """Tells who put an emoji on a message of a muted thread why nothing comes of it."""
-    assert context.slack
-    assert claimed.posted
-    address = claimed.posted.address
-    place = {"channel": address.channel, "user": address.user_id, "thread_ts": address.thread_ts}
-    try:
-        context.slack.try_once("chat.postEphemeral", text=thread_menu.MUTED, **place)
-    except ReplyError as error:
-        observability.log.info("muted_not_told", error=str(error))
-
-
 def _read_question(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: Reply) -> ReadQuestion:
     turn, posted, reader = claimed.turn, claimed.posted, context.questions
     if reader is None or posted is None:  # asked in the terminal
         return ReadQuestion(turn.question)
     if turn.question and question_reader.has_more(turn, posted):
-        reply.show_status(FIRST_STATUS)
+        reply.show_status(say(FIRST_STATUS))
 
     def read() -> ReadQuestion:
         return reader.read(turn, posted, lambda: final_check.find_audience(context, claimed).audience)
@@ -360,7 +356,7 @@ def _run(
                 progress.text.reset()
                 reply.reset_text()
             case ToolStarted(call_id):
-                reply.show_status(event.labels.status)
+                reply.show_status(say(event.labels.status))
                 cards[call_id] = progress.open_card(event)
                 reply.show_card(cards[call_id])
             case ToolFinished(call_id):
@@ -370,10 +366,10 @@ def _run(
             case Finished():
                 if progress.final.fails():
                     reply.reset_text()
-                    sentence = _sentence(claimed.turn, NOT_FOR_ALL)
+                    sentence = _sentence(claimed.turn, say(NOT_FOR_ALL))
                     turn_endings.end(context, claimed.turn, reply, sentence, reason=EndReason.NO_EVIDENCE)
                     return
-                text = progress.text.filter(event.text) or NO_TEXT
+                text = progress.text.filter(event.text) or say(NO_TEXT)
                 closing = closings.build(context, claimed, run, event, progress)
                 unanswered = UnansweredRequest.make(claimed.turn, claimed.posted, closing.help)
                 turn_endings.complete(

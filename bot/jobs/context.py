@@ -12,6 +12,9 @@ from agent.prompting import prompt
 from agent.settings import AgentSettings
 from agent.store.database import Database, Transaction
 from agent.store.transcript import Transcript
+from agent.translation import languages
+from agent.translation.languages import ENGLISH, Speech
+from agent.translation.speech import mark, say
 from agent.turn.config import AgentConfig, OpeningCall
 from agent.types import Audience
 from bot.jobs.leases.held import Leases
@@ -28,8 +31,9 @@ from bot.slack.replies.reply_rows import Posted
 from ingest.access import reader_sets
 from ingest.access.reader_sets import DocumentsNow
 from ingest.library import Library, LibraryStatus
+from ingest.search.text import recognise_language
 
-NO_MODEL = "no language model  ·  $0"
+NO_MODEL = mark("no language model  ·  $0")
 RunMetadata = Mapping[str, str | None]  # what a turn is recorded with: model, prompt, settings, index
 
 
@@ -102,6 +106,16 @@ class WorkerContext:
             return context
         return replace(context, agent=replace(context.agent, budgets=context.agent.budgets.replace(posted.limits)))
 
+    def choose_speech(self, question: str, posted: Posted | None, locale: str = "") -> Speech:
+        """Returns which languages are spoken to who asked; operators in the terminal read English.
+
+        ``locale`` is what their Slack is set to, where more is known than when the question was claimed.
+        """
+        asked = recognise_language(question) or ""
+        if posted is None:
+            return Speech(answer=asked or ENGLISH)
+        return languages.choose(self.settings.language, locale or posted.locale, asked)
+
     def find_audiences(self, posted: Posted) -> AudienceResolver | None:
         """Returns what resolves audiences where a question was asked; None where the app is not any more."""
         try:
@@ -158,8 +172,9 @@ class WorkerContext:
         """Returns what an answer cost so far."""
         model = self.agent.models[0].name
         if is_local(model):
-            return NO_MODEL
-        return f"{model}  ·  {transcript.n_tokens:,} tokens  ·  ${transcript.spent_usd:.4f}"
+            return say(NO_MODEL)
+        tokens = say("{n} tokens", n=transcript.n_tokens)
+        return f"{model}  ·  {tokens}  ·  ${transcript.spent_usd:.4f}"
 
     def read_index_state(self) -> LibraryStatus | None:
         """Reads the state of the index that the tools search; None where they search none."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from agent.translation.speech import join, mark, name_all, say
 from agent.turn.events import Finished
 from agent.types import CitedPassage, EndReason
 from bot.slack.replies.closing.buttons import MAX_SUGGESTIONS, SuggestedQuestion
@@ -36,11 +37,11 @@ class Suggestions:
         has_pages = bool(finished.sources or finished.closest)
         sentences = []
         if self.examples and not has_pages:
-            examples = " or ".join(f"“{example}”" for example in self.examples[:N_EXAMPLES])
-            sentences.append(f"You could ask, for example, {examples}.")
+            examples = name_all([f"“{example}”" for example in self.examples[:N_EXAMPLES]], "or")
+            sentences.append(say("You could ask, for example, {examples}.", examples=examples))
         if self.contact:
-            sentences.append(f"For this, ask {self.contact}.")
-        return " ".join(sentences)
+            sentences.append(say("For this, ask {contact}.", contact=self.contact))
+        return join(sentences)
 
     def greet(self, titles: Sequence[str] = ()) -> str:
         """Returns what is said to a message without words; ``titles`` are of documents to ask about.
@@ -48,13 +49,15 @@ class Suggestions:
         >>> Suggestions().greet(["Annual leave", "Travel"]).partition(". ")[0]
         "Ask me something about the company's documents, for example about “Annual leave” or “Travel”"
         """
-        example = f", for example “{self.examples[0]}”" if self.examples else ""
-        if titles and not example:
-            named = [f"“{title}”" for title in titles]
-            example = f", for example about {' or '.join(filter(None, [', '.join(named[:-1]), named[-1]]))}"
-        return (
-            f"Ask me something about the company's documents{example}. I answer in this thread, with my sources."
-        )
+        sentence = mark("Ask me something about the company's documents.")
+        if self.examples:
+            sentence = mark("Ask me something about the company's documents, for example {examples}.")
+        elif titles:
+            sentence = mark("Ask me something about the company's documents, for example about {titles}.")
+        named = name_all([f"“{title}”" for title in titles], "or")
+        examples = name_all([f"“{example}”" for example in self.examples[:1]])
+        said = say(sentence, examples=examples, titles=named)
+        return join([said, say("I answer in this thread, with my sources.")])
 
 
 def list_cited(sources: Sequence[CitedPassage]) -> list[str]:

@@ -16,6 +16,7 @@ from agent.llm.model_names import is_local
 from agent.store import budgets, delivery, revisions, sessions
 from agent.store.database import Transaction
 from agent.store.sessions import Turn
+from agent.translation.speech import join, mark, say
 from agent.turn.events import Finished
 from agent.types import EndReason, TurnStatus
 from bot.jobs import queue
@@ -28,7 +29,7 @@ from bot.slack.installation.tokens import NotInstalled
 from bot.slack.replies.reply import NOTHING_BELOW, Answer, Closing, Reply
 from bot.slack.replies.text.tables import LongTable
 
-FAILED = (
+FAILED = mark(
     "Something went wrong on our side, and this question was not answered. Please ask again; if it happens again, "
     "quote *{error_id}*."
 )
@@ -75,7 +76,7 @@ def complete(
         "" if is_small_talk else notice,
         "" if notice else context.suggestions.describe(finished),  # which may be answered elsewhere only
     ]
-    notice = " ".join(filter(None, said))
+    notice = join(said)
     answer = Answer(
         turn.id,
         text,
@@ -124,7 +125,7 @@ def fail(context: WorkerContext, turn: Turn, reply: Reply | None, error: Excepti
         end_unseen(context, turn, error, EndReason.ERROR)
         return
     error_id = observability.report(error, event="turn_failed")
-    answer = Answer(turn.id, FAILED.format(error_id=error_id), has_feedback=False)
+    answer = Answer(turn.id, say(FAILED, error_id=error_id), has_feedback=False)
     end(context, turn, reply, answer, status=TurnStatus.FAILED, reason=EndReason.ERROR, error_id=error_id)
 
 
@@ -305,6 +306,7 @@ def _store_end(
             reason=reason,
             answer=answer.text,
             notice=answer.notice,
+            offered=next((one.question for one in answer.closing.suggestions), None),
             error_id=error_id,
             cited=[source.n for source in answer.sources],
         )
@@ -319,6 +321,7 @@ def _close(
     reason: str,
     answer: str | None = None,
     notice: str = "",
+    offered: str | None = None,
     error_id: str | None = None,
     delivery_error: str | None = None,
     cited: Sequence[int] = (),
@@ -332,6 +335,7 @@ def _close(
         reason=reason,
         answer=answer,
         notice=notice or None,
+        offered=offered,
         error_id=error_id,
         delivery_error=delivery_error,
         cited=cited,

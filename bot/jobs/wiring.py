@@ -40,6 +40,7 @@ from ingest.sources.slackthreads import installed_tokens
 from tools import registry
 from tools.current_time import Clock
 from tools.extractive import answer, follow_ups, sections, small_talk
+from tools.extractive.rules import taking_up
 from tools.thread_history import ThreadPort
 
 DELIVERY_SECONDS = 120  # a rate-limited delivery may take this long after the turn's own time
@@ -170,6 +171,7 @@ def _configure_agent(
         breaker=breaker or LocalBreaker(settings.breaker_seconds),
         rewrite_follow_up=follow_ups.rewrite,
         is_small_talk=small_talk.needs_no_search,
+        take_up=taking_up.take_up,
         find_unreadable=reader_sets.find_unreadable,
     )
 

@@ -35,6 +35,7 @@ from agent import observability
 from agent.errors import SettingsError, UserError
 from agent.store.budgets import Budgets
 from agent.store.database import Database
+from agent.translation import speech
 from bot.jobs import queue, slack_connection
 from bot.outages import machine, redis_watch
 from bot.outages import slack as outages
@@ -63,12 +64,13 @@ from bot.slack.intake.scheduled.standing import Standing
 from bot.slack.intake.signature import find_refusal
 from bot.slack.interactions import background
 from bot.slack.interactions.answer_desk import AnswerDesk
-from bot.slack.interactions.background import Background
+from bot.slack.interactions.background import Background, ContextPool
 from bot.slack.interactions.experts import expert_listeners
 from bot.slack.interactions.experts.expert_desk import ExpertDesk
 from bot.slack.interactions.experts.expert_listeners import ExpertListeners
 from bot.slack.interactions.notifications import Notifications
 from bot.slack.listeners import ListenerContext
+from bot.slack.membership import locales
 from bot.slack.membership.audience import AudienceResolver
 from bot.slack.membership.directory import SlackDirectory
 from bot.slack.membership.operators import Operators
@@ -94,7 +96,7 @@ class Web:
         self.waker = queue.Waker(queue.open_turn_queue(settings, self.redis), redis_watch.watch(settings))
         self.app = _bolt(settings, database)
         self._connections = slack_connection.connect(settings, database)
-        self._pools = [ThreadPoolExecutor(PARALLEL_CALLS, name) for name in POOLS]
+        self._pools = [ContextPool(PARALLEL_CALLS, name) for name in POOLS]
         self.intake = Intake(
             database,
             self.waker.wake,
@@ -192,12 +194,18 @@ class Web:
         of = slack_connection.ByWorkspace(self._open_workspace)
 
         def find(body: Payload) -> _WorkspaceListeners:
+            self._speak_to_person(body)
             return of((origin.find_workspace(body) or NOWHERE) if self._connections.has_many else "")
 
         home_listeners.register(self.app, lambda body: find(body).home)
         docent_command.register(self.app, self.settings.command, lambda body: find(body).command)
         experts = partial(expert_listeners.register, of=lambda body: find(body).experts)
         listeners.register(self.app, lambda body: find(body).context, [experts])
+
+    def _speak_to_person(self, body: Payload) -> None:
+        """Speaks the language of the person who did what Slack tells of, in this thread until the next one."""
+        locale = self.intake.settings.locale_of(origin.find_workspace(body), origin.find_person(body))
+        speech.switch(locales.choose(locale))
 
     def _open_workspace(self, workspace: str) -> "_WorkspaceListeners":
         database, settings, slack = self.database, self.settings, self._connections.open(workspace)

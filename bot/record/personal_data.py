@@ -27,6 +27,7 @@ from agent.store.tables import HAS_ENDED
 from bot.processes.schedules import retention_schedule
 from bot.record import recorded_calls
 from bot.slack import inbox
+from bot.slack.interactions.experts import corrections
 
 FORGOTTEN = "(forgotten)"
 SOMEONE = "someone"
@@ -86,6 +87,7 @@ def forget_person(database: Database, user_id: str, workspace: str | None = None
             _FORGET_EXPERT,
             _FORGET_SCHEDULED,
             _FORGET_INSTALLER,
+            _FORGET_LOCALE,
         ):
             transaction.execute(query, values)
         n_mentions = sum(count_rows(transaction, query, mention) for query in _REPLACE_ID)
@@ -117,7 +119,7 @@ _INSTALLER = f"installed_by = :user_id AND ({_ANYWHERE} OR id = :workspace)"
 _EXPORTED = {
     "questions": text(f"""
         SELECT id, session_id, created_at, finished_at, origin, workspace, channel, question, edited_question,
-               answer, notice,
+               answer, notice, offered,
                status, reason, model, cost_usd, n_steps FROM turns
         WHERE user_id = :user_id AND {_HERE} ORDER BY id"""),
     "ratings": text(f"""
@@ -151,6 +153,9 @@ _EXPORTED = {
     "deliveries": text(f"""
         SELECT key, received_at, place - 'response_url' AS place, enclosed FROM deliveries
         WHERE place ->> 'user_id' = :user_id AND {_PLACE_HERE} ORDER BY received_at"""),
+    "locales": text(f"""
+        SELECT workspace, locale, changed_at FROM slack_locales WHERE user_id = :user_id AND {_HERE}
+        ORDER BY workspace"""),
     "installations": text(f"""
         SELECT id, name, installed_at, removed_at FROM workspaces WHERE {_INSTALLER} ORDER BY id"""),
 }
@@ -190,6 +195,7 @@ UPDATE channel_settings
 SET settings = jsonb_set(settings, '{{experts}}', (settings -> 'experts') - CAST(:user_id AS text))
 WHERE jsonb_exists(settings -> 'experts', :user_id) AND {_TEAM_HERE}
 """)
+_FORGET_LOCALE = text(f"DELETE FROM slack_locales WHERE user_id = :user_id AND {_HERE}")
 _FORGET_INSTALLER = text(f"UPDATE workspaces SET installed_by = NULL WHERE {_INSTALLER}")
 _VERIFIED = text(f"""
 SELECT id, turn_id, author_name FROM verified_answers
@@ -302,8 +308,9 @@ def _forget_names(transaction: Transaction, verified: Sequence[Row[Any]]) -> dic
     bodies: dict[str, list[str]] = {}
     for row in verified:
         name = str(row.author_name)
-        said = {"turn_id": row.turn_id, "by": f" by {name} on ", "by_someone": f" by {SOMEONE} on "}
-        transaction.execute(_FORGET_NOTICE, said)
+        for before, after in corrections.list_surroundings():
+            said = {"by": f"{before}{name}{after}", "by_someone": f"{before}{SOMEONE}{after}"}
+            transaction.execute(_FORGET_NOTICE, {"turn_id": row.turn_id, **said})
         mention = {
             "like": f"%{row.id.hex}%",
             "id": row.id.hex,

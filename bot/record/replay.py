@@ -203,7 +203,10 @@ def _history(context: WorkerContext, session: SessionRecord, turn: TurnRecord) -
         earlier = history.load(
             transaction, UUID(session["id"]), before=turn["seq"], audience=audience, config=context.agent
         )
-    return [(one.question, one.answer) for one in earlier]
+    said = [(one.question, one.answer) for one in earlier]
+    if said:
+        _, said[-1] = history.take_up(turn["question"], said[-1], earlier[-1].offered, context.agent)
+    return said
 
 
 def _run(context: WorkerContext, database: Database, turn: TurnRecord) -> UUID:
@@ -232,6 +235,8 @@ def _rebuild_result(data: Mapping[str, Any], sources: Mapping[int, SourceRecord]
             heading_path=passage["heading"],
             text=passage["text"],
             score=passage["score"],
+            updated=passage.get("updated", ""),
+            expired=passage.get("expired", ""),
         )
         for passage in data.get("passages", ())
     )

@@ -17,6 +17,7 @@ from agent import observability
 from agent.store import feedback, questions, sessions
 from agent.store.database import Database, is_commit_unknown
 from agent.store.sessions import StoredQuestion
+from agent.translation.speech import mark, say
 from bot.slack.channels import thread_menu
 from bot.slack.client import Payload
 from bot.slack.inbox import Origin, ReplyAddress, TooManyQuestions
@@ -35,19 +36,23 @@ from bot.slack.membership import changes
 from bot.slack.reading.foreign_json import to_id, to_object
 
 COMMANDS = re.compile("^/")  # the manifest may give it another name, where /ask is taken
-USAGE = "Write your question after the command, for example: `{command} How many days of leave can I carry over?`"
-WORKING = "Looking in the documents… The answer will appear here, for your eyes only."
-TOO_MANY = (
+USAGE = mark(
+    "Write your question after the command, for example: `{command} How many days of leave can I carry over?`"
+)
+WORKING = mark("Looking in the documents… The answer will appear here, for your eyes only.")
+TOO_MANY = mark(
     "That was a lot of questions in one minute, more than I take from one person. I have not noted this one: "
     "please ask it again in {seconds} seconds."
 )
-UNCLEAR = "I may not have got this question. If no answer appears here within two minutes, please ask it again."
-MUTED_CHANNEL = (
+UNCLEAR = mark(
+    "I may not have got this question. If no answer appears here within two minutes, please ask it again."
+)
+MUTED_CHANNEL = mark(
     "I am muted in this channel. `/ask` still works here, for your eyes only; whoever looks after me can let me "
     "speak again with `/docent unmute`."
 )
-STOPPED_WAITING = "I took your question out of the queue: you marked it with ❌ before I had begun with it."
-UNAVAILABLE = "I cannot take questions right now. Please try again in a minute."
+STOPPED_WAITING = mark("I took your question out of the queue: you marked it with ❌ before I had begun with it.")
+UNAVAILABLE = mark("I cannot take questions right now. Please try again in a minute.")
 
 
 @dataclass(frozen=True)
@@ -148,7 +153,7 @@ def on_reaction(context: ListenerContext, event: Payload, body: Payload) -> None
     """Stores the question that the operator's emoji asks; stops one that its asker marks with ❌."""
     if (mark := events.parse_stop_mark(event, body)) and mark.key not in context.intake.stored:
         for address in context.intake.stop(mark.address):
-            context.notifications.tell(address, STOPPED_WAITING)
+            context.notifications.tell(address, say(STOPPED_WAITING))
             context.notifications.show_place(address, None)
         context.intake.stored.add(mark.key)
     reaction = events.parse_reaction(event, body)
@@ -167,9 +172,9 @@ def on_shortcut(context: ListenerContext, ack: Ack, body: Payload) -> None:
         address, enclosed = shortcut.address, shortcut.enclosed
         stored = context.intake.store(shortcut.key, address, Origin.SHORTCUT, "", enclosed=enclosed)
         if isinstance(stored, TooManyQuestions):
-            context.notifications.respond(address, TOO_MANY.format(seconds=stored.wait_seconds))
+            context.notifications.respond(address, say(TOO_MANY, seconds=stored.wait_seconds))
         elif stored:
-            context.notifications.respond(address, WORKING)
+            context.notifications.respond(address, say(WORKING))
     ack()
 
 
@@ -181,7 +186,7 @@ def on_follow_ups(context: ListenerContext, ack: Ack, body: Payload, action: Pay
             choice = thread_menu.store(transaction, address.session_key, click.follow_ups, address.user_id)
         if choice.is_stored:
             context.intake.settings.note_thread(click.address.session_key, click.follow_ups)
-        reply = click.reply if choice.is_stored else thread_menu.NOT_YOURS.format(owner=choice.owner)
+        reply = click.reply if choice.is_stored else say(thread_menu.NOT_YOURS, owner=choice.owner)
         context.notifications.tell(click.address, reply)
     ack()
 
@@ -190,10 +195,10 @@ def on_command(context: ListenerContext, ack: Ack, body: Payload) -> None:
     """Stores the question of a slash command, and acknowledges with a sentence for the asker."""
     command = events.parse_command(body)
     if command is None:  # an answer would find nobody
-        ack(text=UNAVAILABLE, response_type="ephemeral")
+        ack(text=say(UNAVAILABLE), response_type="ephemeral")
         return
     if not command.question:
-        ack(text=USAGE.format(command=command.name), response_type="ephemeral")
+        ack(text=say(USAGE, command=command.name), response_type="ephemeral")
         return
     try:
         stored = context.intake.store(command.key, command.address, Origin.COMMAND, command.question)
@@ -202,9 +207,9 @@ def on_command(context: ListenerContext, ack: Ack, body: Payload) -> None:
         ack(text=_explain_failure(context, command.key, error), response_type="ephemeral")
         return
     if isinstance(stored, TooManyQuestions):
-        ack(text=TOO_MANY.format(seconds=stored.wait_seconds), response_type="ephemeral")
+        ack(text=say(TOO_MANY, seconds=stored.wait_seconds), response_type="ephemeral")
         return
-    ack(text=WORKING, response_type="ephemeral")
+    ack(text=say(WORKING), response_type="ephemeral")
 
 
 def _explain_failure(context: ListenerContext, key: str, error: SQLAlchemyError) -> str:
@@ -213,11 +218,11 @@ def _explain_failure(context: ListenerContext, key: str, error: SQLAlchemyError)
     A commit whose answer was lost may have happened: who is told to ask again would then get two answers.
     """
     if not is_commit_unknown(error):
-        return UNAVAILABLE
+        return say(UNAVAILABLE)
     try:
-        return WORKING if context.intake.find(key) else UNAVAILABLE
+        return say(WORKING) if context.intake.find(key) else say(UNAVAILABLE)
     except SQLAlchemyError:
-        return UNCLEAR
+        return say(UNCLEAR)
 
 
 def on_feedback(context: ListenerContext, ack: Ack, body: Payload, action: Payload) -> None:
@@ -259,9 +264,9 @@ def on_answer_again(context: ListenerContext, ack: Ack, body: Payload, action: P
     if click := answer_again.parse_click(body, action):
         turn_id, clicked = click
         stored = context.intake.ask_again(turn_id, workspace=clicked.team, user_id=clicked.user_id)
-        said = answer_again.ASKED if stored else answer_again.BEFORE
+        said = say(answer_again.ASKED) if stored else say(answer_again.BEFORE)
         if isinstance(stored, TooManyQuestions):
-            said = TOO_MANY.format(seconds=stored.wait_seconds)
+            said = say(TOO_MANY, seconds=stored.wait_seconds)
         is_over = not isinstance(stored, TooManyQuestions)
         context.notifications.answer_click(clicked.response_url, said, replaces=is_over)
     ack()
@@ -276,7 +281,7 @@ def on_feedback_form(context: ListenerContext, ack: Ack, body: Payload, view: Pa
         return
     (turn_id, comment), faults = parsed, feedback_form.parse_faults(view)
     if not comment and not faults:
-        ack(response_action="errors", errors={"kind": feedback_form.EMPTY_FORM})
+        ack(response_action="errors", errors={"kind": say(feedback_form.EMPTY_FORM)})
         return
     with context.database.transaction() as transaction:
         feedback.rate(
@@ -334,7 +339,7 @@ def ask(context: ListenerContext, key: str, address: ReplyAddress, origin: Origi
 def explain_mute(intake: Intake, address: ReplyAddress) -> str:
     """Returns why nothing is answered there, and who can change it."""
     is_channel = intake.settings.of_channel(address.team_id, address.channel).muted
-    return MUTED_CHANNEL if is_channel else thread_menu.MUTED
+    return say(MUTED_CHANNEL) if is_channel else say(thread_menu.MUTED)
 
 
 def _note_revision(context: ListenerContext, revision: MessageRevision) -> None:
@@ -351,6 +356,6 @@ def _notify(
 ) -> None:
     """Shows how many questions of the thread come first, or when to ask again."""
     if isinstance(stored, TooManyQuestions):
-        context.notifications.tell(address, TOO_MANY.format(seconds=stored.wait_seconds))
+        context.notifications.tell(address, say(TOO_MANY, seconds=stored.wait_seconds))
     elif stored and stored.n_ahead:
         context.notifications.show_queued(address, stored.n_ahead)

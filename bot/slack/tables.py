@@ -54,6 +54,17 @@ class ReplyRow(Base):
     updated_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
 
 
+class SlackLocaleRow(Base):
+    """What a person's Slack is set to, such as ``de-DE``, as of their last answer."""
+
+    __tablename__ = "slack_locales"
+
+    workspace: Mapped[str] = mapped_column(Text, primary_key=True)
+    user_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    locale: Mapped[str] = mapped_column(Text)
+    changed_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now(), index=True)
+
+
 class MembershipChangeRow(Base):
     """A channel, a person or the user groups of Slack, and when an event last told of a change there."""
 

@@ -21,7 +21,7 @@ MAX_BYTES = 40_000_000  # cached: 10,000 rows with vectors of 256 numbers
 TEXTS_BYTES = 3_000  # of a row's fields, on average
 COLUMNS = [
     "chunk_id", "document_id", "source", "url", "title", "heading_path", "text", "position", "search_text",
-    "updated_at",
+    "updated_at", "language",
 ]  # fmt: skip
 
 
@@ -42,6 +42,7 @@ class Candidate:
     position: int
     search_text: str = ""
     updated_at: datetime | None = None
+    language: str | None = None  # none or empty where it is not known
     seen: str = ""  # the text that people see, in lower case
     bm25: float = 0.0
     cosine: float = 0.0
@@ -69,6 +70,14 @@ class RowCache:
         self._sample: Matrix | None = None
         self._sampled_version: object = None
         self._n_when_sampled = 0
+        self._has_terms: tuple[object, bool] = None, False
+
+    async def has_terms(self, table: Any) -> bool:
+        """Returns whether the table has terms to search; looks once a version."""
+        version = await table.version()
+        if version != self._has_terms[0]:
+            self._has_terms = version, await lancedb_runtime.has_terms(table)
+        return self._has_terms[1]
 
     async def sample(self, table: Any) -> Matrix:
         """Returns the vectors of rows spread evenly over the table, float32 ``(at most SAMPLED, dim)``.
@@ -108,15 +117,18 @@ async def find_by_words_and_meaning(
     limit: int,
     cache: RowCache,
     neutral: Callable[[], Matrix] | None = None,
+    terms: str = "",
 ) -> list[Candidate]:
     """Finds the best ``limit`` by words and the best ``limit`` by meaning, together, ordered by chunk id.
 
+    ``terms`` are the query's in other languages than English, parted by spaces: words are then also those of the
+    terms of rows, ``limit`` of each. They cost a table without terms nothing.
     ``neutral`` gives vectors of texts about nothing in particular, for a table with too few rows to compare with.
     There the rows that were found are compared with instead of a sample of all: of so few a reader could work out
     what those that he may not read are about.
     """
     bm25, nearest = await asyncio.gather(
-        _score_by_words(table, query, scope, limit),
+        score_by_words(table, query, terms, scope=scope, limit=limit, cache=cache),
         query_nearest(table, vector, scope, limit).select(["_rowid", "_distance"]).to_arrow(),
     )
     rows = await cache.rows(table, list(dict.fromkeys([*bm25, *nearest["_rowid"].to_pylist()])))
@@ -128,11 +140,30 @@ async def find_by_words_and_meaning(
 
 
 async def find_by_words(
-    table: Any, query: str, *, scope: ChunkFilter, limit: int, cache: RowCache
+    table: Any, query: str, *, scope: ChunkFilter, limit: int, cache: RowCache, terms: str = ""
 ) -> list[Candidate]:
     """Finds the best ``limit`` by words alone, ordered by chunk id; their cosine is not known, and 0."""
-    bm25 = await _score_by_words(table, query, scope, limit)
+    bm25 = await score_by_words(table, query, terms, scope=scope, limit=limit, cache=cache)
     return _with_scores(await cache.rows(table, list(bm25)), bm25, None, None)
+
+
+async def score_by_words(
+    table: Any, query: str, terms: str, *, scope: ChunkFilter, limit: int, cache: RowCache
+) -> dict[int, float]:
+    """Returns the BM25 scores of the best rows by row id, of their words or of their terms: the higher one."""
+    if not terms or not await cache.has_terms(table):
+        return await _score(table, query, "search_text", scope=scope, limit=limit)
+    by_words, by_terms = await asyncio.gather(
+        _score(table, query, "search_text", scope=scope, limit=limit),
+        _score(table, terms, "terms", scope=scope, limit=limit),
+    )
+    return {row_id: max(by_words.get(row_id, 0.0), by_terms.get(row_id, 0.0)) for row_id in by_words | by_terms}
+
+
+async def list_columns(table: Any) -> list[str]:
+    """Lists the columns of a candidate that the table has: one of an earlier release may lack the newest."""
+    there = {*(await table.schema()).names}
+    return [name for name in COLUMNS if name in there]
 
 
 def query_nearest(table: Any, vector: Matrix, scope: ChunkFilter, limit: int) -> Any:
@@ -141,9 +172,8 @@ def query_nearest(table: Any, vector: Matrix, scope: ChunkFilter, limit: int) ->
     return query.where(scope.where).limit(limit)
 
 
-async def _score_by_words(table: Any, query: str, scope: ChunkFilter, limit: int) -> dict[int, float]:
-    """Returns the BM25 scores of the best rows, by row id."""
-    search = table.query().nearest_to_text(query, columns=["search_text"]).where(scope.where).limit(limit)
+async def _score(table: Any, text: str, column: str, *, scope: ChunkFilter, limit: int) -> dict[int, float]:
+    search = table.query().nearest_to_text(text, columns=[column]).where(scope.where).limit(limit)
     rows = await search.select(["_rowid", "_score"]).to_arrow()
     scores = zip(rows["_rowid"].to_pylist(), rows["_score"].to_pylist(), strict=True)
     return {row_id: score for row_id, score in scores if score is not None}
@@ -170,9 +200,10 @@ async def _read_sample(table: Any, n_rows: int) -> Matrix:
 
 
 async def _read(table: Any, row_ids: Sequence[int]) -> dict[int, Row]:
-    rows = await table.take_row_ids(list(row_ids)).select([*COLUMNS, "vector", "_rowid"]).to_arrow()
+    columns = await list_columns(table)
+    rows = await table.take_row_ids(list(row_ids)).select([*columns, "vector", "_rowid"]).to_arrow()
     vectors = _vectors(rows)
-    ids, contents = rows["_rowid"].to_pylist(), rows.select(COLUMNS).to_pylist()
+    ids, contents = rows["_rowid"].to_pylist(), rows.select(columns).to_pylist()
     for fields in contents:
         fields["seen"] = f"{fields['title']}\n{fields['heading_path']}\n{fields['text']}".lower()
     return {row_id: Row(*row) for row_id, *row in zip(ids, contents, vectors, strict=True)}

@@ -55,7 +55,7 @@ OUTAGES = (  # parts of LanceDB's messages in lower case, and what they mean
         "and the network.",
     ),
 )
-ADDED_TEXTS = ("language",)  # columns that a table of an earlier release lacks, and that it may leave empty
+ADDED_TEXTS = ("language", "terms")  # columns that an earlier release's table lacks, and that may be empty
 REST_CLIENT = "lance_namespace_urllib3_client"
 _MODEL = b"docent.embedding_model"
 
@@ -157,8 +157,25 @@ async def add_missing_columns(table: Any) -> None:
         await table.add_columns(missing)
 
 
+async def has_terms(table: Any) -> bool:
+    """Returns whether full text also searches terms: whether a row ever had some."""
+    return any(index.columns == ["terms"] for index in await table.list_indices())
+
+
+async def create_terms_index(table: Any) -> None:
+    """Creates the index of terms, which are read as they are, where it is missing."""
+    if not await has_terms(table):
+        config = lancedb().index.FTS(
+            base_tokenizer="whitespace", stem=False, remove_stop_words=False, ascii_folding=False, lower_case=False
+        )
+        await table.create_index("terms", config=config)
+
+
 async def create_search_indexes(table: Any) -> None:
-    """Creates the search indexes that are missing, also after a first sync that was killed."""
+    """Creates the search indexes that every table has and this one lacks, also after a first sync that was killed.
+
+    That of terms, which an English table has not, is :func:`create_terms_index`'s.
+    """
     indexed = {column for index in await table.list_indices() for column in index.columns}
     kinds = lancedb().index
     configs = {

@@ -34,7 +34,11 @@ class NoIndex(UserError):
 
 @dataclass(frozen=True)
 class IndexedChunk:
-    """A row to write. ``search_text`` is what full-text search reads; ``language`` is empty if not known."""
+    """A row to write.
+
+    ``search_text`` is what full-text search reads, and ``terms``, parted by spaces, what it reads instead of that
+    in another language than English; ``language`` is empty if not known.
+    """
 
     chunk_id: str
     document_id: str
@@ -50,6 +54,7 @@ class IndexedChunk:
     n_tokens: int
     updated_at: datetime | None
     language: str = ""
+    terms: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,14 +83,23 @@ class Index:
         self._cache = RowCache()
 
     def candidates(
-        self, query: str, vector: Matrix, *, scope: ChunkFilter, limit: int, neutral: Neutral = None
+        self,
+        query: str,
+        vector: Matrix,
+        *,
+        scope: ChunkFilter,
+        limit: int,
+        neutral: Neutral = None,
+        terms: str = "",
     ) -> list[Candidate]:
         """Finds the best ``limit`` by words and the best ``limit`` by meaning, together, ordered by chunk id.
 
         Reads only rows within the scope (a filter before ranking, never after). Raises :class:`UserError` when
         there is no index, or one of another embedding model.
         """
-        (found,) = self.candidates_of_each([query], [vector], neutral=neutral, scope=scope, limit=limit)
+        (found,) = self.candidates_of_each(
+            [query], [vector], neutral=neutral, scope=scope, limit=limit, terms=[terms]
+        )
         return found
 
     def candidates_of_each(
@@ -96,9 +110,10 @@ class Index:
         scope: ChunkFilter,
         limit: int,
         neutral: Neutral = None,
+        terms: Sequence[str] = (),
     ) -> list[list[Candidate]]:
-        """Finds the candidates of each query, of all in one version and at once; ``neutral`` as in
-        :func:`ingest.index.candidates.find_by_words_and_meaning`."""
+        """Finds the candidates of each query, of all in one version and at once; ``neutral`` and the ``terms`` of
+        each query as in :func:`ingest.index.candidates.find_by_words_and_meaning`."""
         if not scope.access_ids:
             return [[] for _ in queries]
 
@@ -111,35 +126,42 @@ class Index:
                 limit=limit,
                 cache=self._cache,
             )
-            return await asyncio.gather(*(find_one(table, *each) for each in zip(queries, vectors, strict=True)))
+            each = zip(queries, vectors, terms or [""] * len(queries), strict=True)
+            return await asyncio.gather(
+                *(find_one(table, query, vector, terms=own) for query, vector, own in each)
+            )
 
         return self.read(find)
 
-    def candidates_by_words(self, query: str, *, scope: ChunkFilter, limit: int) -> list[Candidate]:
+    def candidates_by_words(
+        self, query: str, *, scope: ChunkFilter, limit: int, terms: str = ""
+    ) -> list[Candidate]:
         """Finds the best ``limit`` by words alone, ordered by chunk id; their cosine is not known, and 0."""
         if not scope.access_ids:
             return []
 
         async def find(table: Any) -> list[Candidate]:
-            return await candidates.find_by_words(table, query, scope=scope, limit=limit, cache=self._cache)
+            return await candidates.find_by_words(
+                table, query, terms=terms, scope=scope, limit=limit, cache=self._cache
+            )
 
         return self.read(find)
 
-    def count_chunks_with(self, words: Sequence[str], *, scope: ChunkFilter, up_to: int) -> list[int]:
-        """Counts the chunks that contain each word, each up to ``up_to``.
+    def count_chunks_with(
+        self, words: Sequence[str], *, scope: ChunkFilter, up_to: int, terms: Sequence[str] = ()
+    ) -> list[int]:
+        """Counts the chunks that contain each word, or one of its ``terms``, each up to ``up_to``.
 
         Counts in the version that was read last: it completes a search that has just begun with the newest.
         """
         if not scope.access_ids or not words:
             return [0] * len(words)
-        where = scope.where
-
-        async def count(table: Any, word: str) -> int:
-            query = table.query().nearest_to_text(word, columns=["search_text"]).where(where).limit(up_to)
-            return int((await query.select(["chunk_id", "_score"]).to_arrow()).num_rows)
+        score = partial(candidates.score_by_words, scope=scope, limit=up_to, cache=self._cache)
 
         async def count_all(table: Any) -> list[int]:
-            return list(await asyncio.gather(*(count(table, word) for word in words)))
+            each = zip(words, terms or [""] * len(words), strict=True)
+            scores = await asyncio.gather(*(score(table, word, own) for word, own in each))
+            return [min(len(rows), up_to) for rows in scores]
 
         return self.read(count_all, is_newest=False)
 
@@ -153,7 +175,8 @@ class Index:
         where += f" AND position BETWEEN {first:d} AND {last:d}"
 
         async def rows(table: Any) -> list[dict[str, Any]]:
-            return (await table.query().where(where).select(candidates.COLUMNS).to_arrow()).to_pylist()  # type: ignore[no-any-return]
+            columns = await candidates.list_columns(table)
+            return (await table.query().where(where).select(columns).to_arrow()).to_pylist()  # type: ignore[no-any-return]
 
         return sorted((Candidate(**row) for row in self.read(rows)), key=lambda chunk: chunk.position)
 
@@ -224,6 +247,8 @@ class Index:
             | {"vector": list(vectors)},
             schema=lancedb_runtime.chunk_schema(vectors.shape[1], self.embedding_model),
         )
+        if any(chunk.terms for chunk in chunks):
+            self._write(table, partial(lancedb_runtime.create_terms_index, table))
         where = one_of("document_id", documents)
         self._write(table, lambda: _put(table, rows, where))
 

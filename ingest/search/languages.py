@@ -6,13 +6,14 @@ Lucene's CJKAnalyzer takes).
 """
 
 import re
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Any
 
-import snowballstemmer
+import Stemmer
 
 _HIRAGANA = re.compile(r"[\u3040-\u309f]")
 _KANA = re.compile(r"[\u3040-\u30ff]")
@@ -20,6 +21,7 @@ _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _HAS_CJK = re.compile(f"[{_CJK}]")
 _RUNS = re.compile(f"[{_CJK}]+|[^{_CJK}]+")
 _SHORTEST_PART, _SHORTEST_REST = 5, 3  # letters of a part of a compound, and of what is beside it
+_TELLING = 2  # stop words of a language; a single one may be a name, or another language's
 _GERMAN_SPELLINGS = (("ae", "a"), ("oe", "o"), ("ue", "u"), ("ß", "ss"))  # umlauts have lost their dots already
 
 
@@ -41,6 +43,7 @@ _SNOWBALL = {
     Language.SPANISH: "spanish",
     Language.PORTUGUESE: "portuguese",
 }
+_ROMANCE = (Language.FRENCH, Language.SPANISH, Language.PORTUGUESE)
 # Without accents, as words are compared. What asks, relates and replaces; no word that a document may be about.
 _STOP_WORDS = {
     Language.GERMAN: """
@@ -109,9 +112,43 @@ def detect(words: Sequence[str], english: frozenset[str] = frozenset()) -> Langu
     text = " ".join(words)
     if _HAS_CJK.search(text):
         return Language.JAPANESE if _KANA.search(text) else Language.CHINESE
-    counts = {language: sum(word in stop_words(language) for word in words) for language in _SNOWBALL}
+    counts = _count_stop_words(words, _SNOWBALL)
     best = max(counts, key=counts.__getitem__)
     return best if counts[best] > sum(word in english for word in words) else Language.ENGLISH
+
+
+def detect_possible(words: Sequence[str], english: frozenset[str] = frozenset()) -> tuple[Language, ...]:
+    """Returns the languages other than English that a question may be in: several where its words do not tell.
+
+    >>> [language.value for language in detect_possible(("reisekosten", "frist"))]
+    ['de', 'fr', 'es', 'pt']
+    """
+    if _HAS_CJK.search(" ".join(words)):
+        return (detect(tuple(words), english),)
+    counts = _count_stop_words(words, _SNOWBALL)
+    most = max(*counts.values(), sum(word in english for word in words))
+    return tuple(language for language, n in counts.items() if n == most or most < _TELLING)
+
+
+def recognise(words: Sequence[str], english: frozenset[str]) -> Language | None:
+    """Returns the language of a question if its words leave no doubt: it has more stop words than any other.
+
+    One word of a Romance language leaves some, as others that are not among ours have it, too; so do characters
+    that Chinese and Japanese share: Japanese needs kana, Chinese one of its stop words.
+    """
+    text = " ".join(words)
+    if _HAS_CJK.search(text):
+        if _KANA.search(text):
+            return Language.JAPANESE
+        return Language.CHINESE if any(_count_stop_words(words, [Language.CHINESE]).values()) else None
+    counts = {**_count_stop_words(words, _SNOWBALL), Language.ENGLISH: sum(word in english for word in words)}
+    best, second = sorted(counts, key=counts.__getitem__, reverse=True)[:2]
+    least = 2 if best in _ROMANCE else 1
+    return best if counts[best] > counts[second] and counts[best] >= least else None
+
+
+def _count_stop_words(words: Sequence[str], languages: Iterable[Language]) -> dict[Language, int]:
+    return {language: sum(word in stop_words(language) for word in words) for language in languages}
 
 
 def split_cjk(words: Sequence[str]) -> Iterator[str]:
@@ -160,10 +197,14 @@ def stem_snowball(word: str, language: Language) -> str:
     if language is Language.GERMAN:
         for spelling, instead in _GERMAN_SPELLINGS:
             word = word.replace(spelling, instead)
-    stemmed: str = _stemmer(language).stemWord(word)
+    with _stemming:
+        stemmed: str = _stemmer(language).stemWord(word)
     return stemmed
+
+
+_stemming = threading.Lock()  # a stemmer is not for several threads at once
 
 
 @cache
 def _stemmer(language: Language) -> Any:
-    return snowballstemmer.stemmer(_SNOWBALL[language])
+    return Stemmer.Stemmer(_SNOWBALL[language], maxCacheSize=0)

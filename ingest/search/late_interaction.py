@@ -3,6 +3,7 @@
 BM25 knows only equal words, and one vector of a whole passage blurs what its words say. So each word of the
 question is matched with its nearest word by the static embedding, whatever model the index has: in the passage and
 in its title (the late interaction of ColBERT, arXiv 2004.12832, with static word vectors).
+In a language other than English, words without their endings are equal too, and parts of German compounds.
 Words that most candidates contain count little. Words and passages are cached, because they recur.
 """
 
@@ -18,6 +19,8 @@ from numpy.typing import NDArray
 
 from ingest.embedding.embedder import embed
 from ingest.index.candidates import Candidate
+from ingest.search.languages import Language, is_compound_part, stem_snowball
+from ingest.search.terms import list_shared_languages
 from ingest.search.text import STOP_WORDS, content_words, stem, words
 
 EQUAL_FROM = 1 - 1e-5  # cosine of words with the same vector: rounding depends on where in the cache they are
@@ -42,11 +45,12 @@ class LateInteractionScores:
 
 @dataclass(frozen=True)
 class _Lexicon:
-    """What is known of each row's word: its vector, and which stem and which digits it has (0: none).
+    """What is known of each row's word: itself, its vector, and which stem and which digits it has (0: none).
 
     The static vector of "9087" is that of "9078", the mean of the same digits: other digits are another thing.
     """
 
+    words: Sequence[str]
     vectors: Numbers
     stems: NDArray[np.int32]
     numbers: NDArray[np.int32]
@@ -72,8 +76,9 @@ class TokenCache:
             titles = self._read([c.title for c in candidates])
             self._add_words(question_words)
             question_rows = self._rows_of(question_words)
-            lexicon = _Lexicon(self._vectors, self._stems, self._numbers)
-        return _score(question_rows, texts, titles, lexicon)
+            lexicon = _Lexicon(self._words, self._vectors, self._stems, self._numbers)
+        languages = list_shared_languages(question, candidates)
+        return _score(question_rows, texts, titles, lexicon, languages)
 
     def _make_room(self) -> None:
         """Drops the older half of the passages where these are too many, all where the words are.
@@ -88,6 +93,7 @@ class TokenCache:
 
     def _clear(self) -> None:
         self._rows: dict[str, int] = {}
+        self._words: list[str] = []
         self._stem_ids: dict[str, int] = {}
         self._texts: dict[str, Rows] = {}
         self._vectors = np.zeros((FIRST_WORDS, embed([""]).shape[1]), np.float32)
@@ -112,6 +118,7 @@ class TokenCache:
             return
         first = len(self._rows)
         self._rows.update((word, first + i) for i, word in enumerate(new))
+        self._words.extend(new)
         last = len(self._rows)
         while last > len(self._stems):  # twice as long, so that not every search copies all of it
             self._vectors = np.concatenate([self._vectors, np.zeros_like(self._vectors)])
@@ -133,13 +140,20 @@ def token_cache() -> TokenCache:
 
 
 def _score(
-    question: Rows, texts: Sequence[Rows], titles: Sequence[Rows], lexicon: _Lexicon
+    question: Rows,
+    texts: Sequence[Rows],
+    titles: Sequence[Rows],
+    lexicon: _Lexicon,
+    languages: Sequence[Language],
 ) -> LateInteractionScores:
     present, positions = _distinct([*texts, *titles], len(lexicon.stems))
     near = lexicon.vectors[question] @ lexicon.vectors[present].T
     asked, others = lexicon.numbers[question][:, None], lexicon.numbers[present][None, :]
     near[(near >= EQUAL_FROM) & (asked != others)] = 0.0
     near[lexicon.stems[question][:, None] == lexicon.stems[present][None, :]] = 1.0
+    for language in languages:
+        asked_words, words_ = ([lexicon.words[row] for row in rows] for rows in (question, present))
+        near[_find_same(asked_words, words_, language)] = 1.0
     near = np.clip((near - MIN_COSINE) / (1 - MIN_COSINE), 0.0, 1.0)
     n_words = sum(map(len, texts))
     in_texts, in_titles = near[:, positions[:n_words]], near[:, positions[n_words:]]
@@ -148,6 +162,18 @@ def _score(
     weights /= weights.sum()
     by_title = _best_of_each(in_titles, [len(title) for title in titles])
     return LateInteractionScores(weights @ best, weights @ by_title)
+
+
+def _find_same(asked: Sequence[str], others: Sequence[str], language: Language) -> NDArray[np.bool_]:
+    """Returns which of the other words is each one asked for, or has it as a part: ``(n_asked, n_others)``."""
+    stems = [stem_snowball(word, language) for word in others]
+    rows = []
+    for stem_ in (stem_snowball(word, language) for word in asked):
+        is_same = [other == stem_ for other in stems]
+        if language is Language.GERMAN:
+            is_same = [same or is_compound_part(stem_, other) for same, other in zip(is_same, stems, strict=True)]
+        rows.append(is_same)
+    return np.array(rows, bool)
 
 
 def _distinct(rows: Sequence[NDArray[np.int32]], n_known: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -6,11 +6,9 @@ passage and of its title are to those of the question (:mod:`.late_interaction`)
 docs/decisions/0013 says what else was tried, and bought nothing on collections left out.
 """
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +17,13 @@ from numpy.typing import NDArray
 from ingest.index.candidates import Candidate
 from ingest.search.late_interaction import token_cache
 from ingest.search.near_duplicates import is_near_duplicate
+from ingest.search.regression import Regression, read_regression
 
 FEATURES = ("closeness", "bm25", "near_words", "near_title")
 N_COMPARED = 60  # candidates whose words are compared; those behind them are never the best
 RECENCY_WEIGHT = 0.03  # of the newest candidate; decides between passages that fit equally well
 RECENCY_DAYS = 365.0  # the bonus of one that is so much older is a third (1/e)
-MAX_COSINE_DIFFERENCE = 0.02  # near duplicates are about equally far from the question
+MAX_CLOSENESS_DIFFERENCE = 0.25  # standard deviations: near duplicates are about equally close to the question
 WEIGHTS_FILE = Path(__file__).with_name("weights.json")
 
 Numbers = NDArray[np.float64]
@@ -50,19 +49,9 @@ class RankedCandidate:
     folded: tuple[str, ...] = ()  # ids of chunks that say the same
 
 
-@dataclass(frozen=True)
-class RankingWeights:
-    """The weight of each feature, in their order, and the constant."""
-
-    features: Numbers
-    constant: float
-
-
-@cache
-def weights() -> RankingWeights:
-    """Returns the trained weights."""
-    stored = json.loads(WEIGHTS_FILE.read_text(encoding="utf-8"))
-    return RankingWeights(np.array([stored["weights"][name] for name in FEATURES]), float(stored["constant"]))
+def trained() -> Regression:
+    """Returns the trained regression."""
+    return read_regression(WEIGHTS_FILE, FEATURES)
 
 
 def measure(question: str, candidates: Sequence[Candidate]) -> Numbers:
@@ -73,9 +62,7 @@ def measure(question: str, candidates: Sequence[Candidate]) -> Numbers:
     features = np.zeros((len(candidates), len(FEATURES)))
     features[:, 0] = [candidate.closeness for candidate in candidates]
     features[:, 1] = [candidate.bm25 for candidate in candidates]
-    first = sorted(range(len(candidates)), key=(-(features @ weights().features)).tolist().__getitem__)[
-        :N_COMPARED
-    ]
+    first = sorted(range(len(candidates)), key=(-(features @ trained().weights)).tolist().__getitem__)[:N_COMPARED]
     near = token_cache().score(question, [candidates[i] for i in first])
     features[first, 2], features[first, 3] = near.passage, near.title
     return features
@@ -85,8 +72,8 @@ def rank(question: str, candidates: Sequence[Candidate]) -> list[RankedCandidate
     """Returns all candidates, best first, ties by chunk id."""
     if not candidates:
         return []
-    parts = measure(question, candidates) * weights().features
-    logits = parts.sum(axis=1) + weights().constant
+    parts = measure(question, candidates) * trained().weights
+    logits = parts.sum(axis=1) + trained().constant
     recent = _recency(candidates)
     words = _ranks([c for c in candidates if c.bm25], lambda c: c.bm25)
     meaning = _ranks(candidates, lambda c: c.cosine)
@@ -147,7 +134,11 @@ def _ranks(candidates: Sequence[Candidate], value: Callable[[Candidate], float])
     return {c.chunk_id: rank for rank, c in enumerate(best, 1)}
 
 
+def _is_apart(candidate: Candidate, other: Candidate) -> bool:
+    return abs(candidate.closeness - other.closeness) > MAX_CLOSENESS_DIFFERENCE
+
+
 def _is_duplicate(candidate: Candidate, other: Candidate) -> bool:
-    if candidate.document_id == other.document_id or abs(candidate.cosine - other.cosine) > MAX_COSINE_DIFFERENCE:
+    if candidate.document_id == other.document_id or _is_apart(candidate, other):
         return False
     return is_near_duplicate(candidate.text, other.text)

@@ -15,7 +15,7 @@ from ingest.index.candidates import Candidate
 from ingest.index.closeness import standardize
 from ingest.index.filters import ChunkFilter
 from ingest.index.table import Index
-from ingest.search import ranking, typos
+from ingest.search import ranking, terms, typos
 from ingest.search.ranking import RankedCandidate
 from ingest.search.reranker import Reranker
 from ingest.search.text import contains_word, content_words, first_words, stem, words
@@ -81,11 +81,14 @@ class SearchContext:
             scope=self.scope,
             limit=N_CANDIDATES,
             neutral=self.embedder.embed_neutral,
+            terms=[terms.of_question(query) for query in queries],
         )
         return self.screen(queries, found), embedded.cost_usd
 
     def _candidates_by_words(self, query: str) -> list[Candidate]:
-        by_words = self.index.candidates_by_words(query, scope=self.scope, limit=N_CANDIDATES)
+        by_words = self.index.candidates_by_words(
+            query, terms=terms.of_question(query), scope=self.scope, limit=N_CANDIDATES
+        )
         if not by_words:
             return []
         vector, static = embed([query])[0], Embedder(STATIC_EMBEDDING_MODEL)
@@ -126,12 +129,14 @@ class CorrectedCandidates:
 
 def correct(query: str, candidates: list[Candidate], context: SearchContext) -> CorrectedCandidates:
     """Corrects the typos of a query by what was found for it, and finds the candidates of the corrected one."""
-    texts = _texts(candidates)
+    texts = _texts(query, candidates)
     corrections = typos.find_corrections(query, texts)
     if not corrections:
         return CorrectedCandidates(query, candidates, texts, corrections)
     (candidates,), cost_usd = context.candidates(f"{query} {' '.join(corrections.values())}")
-    return CorrectedCandidates(_correct(query, corrections), candidates, _texts(candidates), corrections, cost_usd)
+    return CorrectedCandidates(
+        _correct(query, corrections), candidates, _texts(query, candidates), corrections, cost_usd
+    )
 
 
 def _search(query: str, candidates: list[Candidate], context: SearchContext, *, k: int) -> SearchResult:
@@ -148,7 +153,7 @@ def _search(query: str, candidates: list[Candidate], context: SearchContext, *, 
     keywords = _keywords(spelt, candidates, {passage.title for passage in passages})
     filed = {word for words_ in keywords.values() for word in words_}
     passage_ids = {passage.chunk_id for passage in passages}
-    not_found = _not_found([word for word in spelt if word not in filed], texts, passage_ids, context)
+    not_found = _not_found(query, [word for word in spelt if word not in filed], texts, passage_ids, context)
     return SearchResult(passages, not_found, keywords, tuple(best), corrections, cost_usd)
 
 
@@ -162,6 +167,7 @@ def to_passage(chunk: Candidate, *, score: float) -> Passage:
         heading_path=chunk.heading_path,
         text=chunk.text,
         score=score,
+        updated=chunk.updated_at.date().isoformat() if chunk.updated_at else "",
     )
 
 
@@ -171,7 +177,7 @@ def _correct(query: str, corrections: Mapping[str, str]) -> str:
 
 
 def _not_found(
-    words: list[str], texts: CandidateTexts, passage_ids: Container[str], context: SearchContext
+    query: str, words: list[str], texts: CandidateTexts, passage_ids: Container[str], context: SearchContext
 ) -> tuple[str, ...]:
     """Returns the words that neither the passages nor more than :data:`RARE_UP_TO` chunks contain.
 
@@ -182,13 +188,16 @@ def _not_found(
         if not any(id_ in passage_ids for id_ in ids):
             ids_with[word] = texts.ids_with_any_form(word)
     rare = [w for w, ids in ids_with.items() if len(ids) <= RARE_UP_TO and not any(i in passage_ids for i in ids)]
-    counts = context.index.count_chunks_with(rare, scope=context.scope, up_to=RARE_UP_TO + 1)
+    counts = context.index.count_chunks_with(
+        rare, terms=terms.of_words(rare, query), scope=context.scope, up_to=RARE_UP_TO + 1
+    )
     # Full text does not count its stop words, such as "against", though candidates contain them.
     return tuple(w for w, n in zip(rare, counts, strict=True) if len(ids_with[w]) <= n <= RARE_UP_TO)
 
 
-def _texts(candidates: Sequence[Candidate]) -> CandidateTexts:
-    return CandidateTexts({c.chunk_id: c.seen for c in candidates})
+def _texts(query: str, candidates: Sequence[Candidate]) -> CandidateTexts:
+    languages = terms.list_shared_languages(query, candidates)
+    return CandidateTexts({c.chunk_id: c.seen for c in candidates}, languages)
 
 
 def _keywords(

@@ -3,23 +3,24 @@
 English endings, British and American spellings ("organise", "colour", "metre"), hyphens ("e-mail", "email") and
 signs ("%", "percent") count as one word. What is known of other languages is in :mod:`.languages`.
 
-Why not snowballstemmer: its stems ("polici", "happi") are not parts of the words as written, which finding a word
+Why not Snowball: its stems ("polici", "happi") are not parts of the words as written, which finding a word
 in a text by its stem relies on. With that mended, searches find as much, but "programme", "kilometre" and "making"
 are no longer found in their other forms, and the table of spellings is needed all the same.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import pairwise
 
 from rapidfuzz.distance import OSA
 
-from ingest.search.languages import Language, detect, drop_grammar, split_cjk, stem_snowball, stop_words
+from ingest.search.languages import Language, detect, drop_grammar, recognise, split_cjk, stem_snowball, stop_words
 
 _WORD = re.compile(r"[^\W_]+(?:[-'’.&][^\W_]+)*|#[\w-]+")
 _ACCENTS = dict.fromkeys(range(0x300, 0x370))  # combining marks, which normalising has split off
+_ACCENTED = re.compile("[\u00c0-\u024f\u0300-\u036f\u1e00-\u1eff]")  # Latin letters
 _INSIDE = re.compile(r"[-.&'#]")
 _SIGN = re.compile(r"[%€$£]|\bper cent\b")
 _SIGNS = {"%": "percent", "€": "euro", "$": "dollar", "£": "pound", "per cent": "percent"}
@@ -62,23 +63,43 @@ def words(text: str) -> list[str]:
     if any(sign in plain for sign in _SIGNS):
         plain = _SIGN.sub(lambda sign: f" {_SIGNS[sign[0]]} ", plain)
     if not plain.isascii():
-        plain = unicodedata.normalize("NFKD", plain).translate(_ACCENTS)
+        plain = _drop_accents(plain)
     found: list[str] = _WORD.findall(plain)
     if not plain.isascii():
         found = list(split_cjk(found))
     return [word.removesuffix("'s") for word in found] if "'s" in plain else found
 
 
+def fold_accents(text: str) -> str:
+    """Returns a text without the accents of its letters.
+
+    >>> fold_accents("Télétravail à São Paulo")
+    'Teletravail a Sao Paulo'
+    """
+    return _drop_accents(text) if _ACCENTED.search(text) else text
+
+
+def _drop_accents(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", text).translate(_ACCENTS)
+    return unicodedata.normalize("NFC", plain)  # the marks of kana make other syllables
+
+
 @lru_cache(maxsize=4_000)  # sentences, titles, headings: 10 MB
 def stems(text: str, language: Language = Language.ENGLISH) -> frozenset[str]:
     """Returns the stems of a text, with stop words; a hyphenated word also counts as its parts, and as one."""
-    stems_: set[str] = set()
-    for word in words(text):
-        stems_.add(stem_in(word, language))
-        if not word.isalnum():
-            stems_.update(stem_in(part, language) for part in _INSIDE.split(word) if part)
-            stems_.add(stem_in(word.replace("-", ""), language))
-    return frozenset(stems_)
+    return frozenset(stem_in(form, language) for word in words(text) for form in split_word(word))
+
+
+def split_word(word: str) -> Iterator[str]:
+    """Yields a word; of one with a sign inside also its parts, and the whole without hyphens.
+
+    >>> list(split_word("e-mail"))
+    ['e-mail', 'e', 'mail', 'email']
+    """
+    yield word
+    if not word.isalnum():
+        yield from filter(None, _INSIDE.split(word))
+        yield word.replace("-", "")
 
 
 def stem_in(word: str, language: Language) -> str:
@@ -89,6 +110,16 @@ def stem_in(word: str, language: Language) -> str:
 def detect_language(question: str) -> Language:
     """Returns the language of a question; English where nothing speaks for another."""
     return _detect(words(question))
+
+
+def recognise_language(question: str) -> Language | None:
+    """Returns the language of a question where its words leave no doubt; None of names, key words and other
+    languages.
+
+    >>> recognise_language("Wie viele Tage habe ich?"), recognise_language("VPN"), recognise_language("有給休暇")
+    (<Language.GERMAN: 'de'>, None, None)
+    """
+    return recognise(tuple(words(question)[:_DETECTED_WORDS]), STOP_WORDS)
 
 
 def _detect(words_: list[str]) -> Language:

@@ -6,11 +6,13 @@ knows parts of words, has usually found the right documents already. What counts
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from ingest.search.languages import Language, stem_snowball
 from ingest.search.text import (
     find_spellings,
     first_words,
+    fold_accents,
     is_misspelt,
     is_misspelt_stop_word,
     stem,
@@ -19,25 +21,31 @@ from ingest.search.text import (
 
 
 class CandidateTexts:
-    """The texts of the candidates by id, in lower case."""
+    """The texts of the candidates by id, in lower case; ``languages`` are those that the question may be in.
 
-    def __init__(self, by_id: Mapping[str, str]) -> None:
-        self._by_id = by_id
+    Words are looked for without accents, and corrected to words as they are written.
+    """
+
+    def __init__(self, by_id: Mapping[str, str], languages: Sequence[Language] = ()) -> None:
+        self._languages = languages
         self._everything = "\n".join(by_id.values())
+        self._by_id = {id_: fold_accents(text) for id_, text in by_id.items()}
+        self._without_accents = "\n".join(self._by_id.values())
         self._words: dict[str, Counter[str]] = {}
 
     def contain(self, word: str) -> bool:
         """Returns whether one of them may contain the word, in any form or spelling."""
-        return stem(word) in self._everything or bool(find_spellings(word, self._beginning_with(word[0])))
+        is_there = any(stemmed in self._without_accents for stemmed in self._stems(word))
+        return is_there or bool(find_spellings(word, self._beginning_with(word[0])))
 
     def ids_with(self, word: str) -> list[str]:
         """Returns the ids of those that contain the word as it is spelt."""
-        stemmed = stem(word)
-        return [id_ for id_, text in self._by_id.items() if stemmed in text]
+        stems = self._stems(word)
+        return [id_ for id_, text in self._by_id.items() if any(stemmed in text for stemmed in stems)]
 
     def ids_with_any_form(self, word: str) -> list[str]:
         """Returns the ids of those that contain the word in any form or spelling."""
-        forms = [stem(word), *find_spellings(word, self._beginning_with(word[0]))]
+        forms = [*self._stems(word), *find_spellings(word, self._beginning_with(word[0]))]
         return [id_ for id_, text in self._by_id.items() if any(form in text for form in forms)]
 
     def find_correction(self, word: str) -> str:
@@ -46,8 +54,11 @@ class CandidateTexts:
         for other, n in self._beginning_with(word[0]).items():
             for form in {other.replace("-", ""), other.partition("-")[0]}:
                 counts[form] += n
-        similar = [other for other in counts if len(other) > 2 and is_misspelt(word, other)]
+        similar = [other for other in counts if len(other) > 2 and is_misspelt(word, fold_accents(other))]
         return max(similar, key=lambda other: (counts[other], other), default="")
+
+    def _stems(self, word: str) -> set[str]:
+        return {stem(word), *(stem_snowball(word, language) for language in self._languages)}
 
     def _beginning_with(self, letter: str) -> Counter[str]:
         if letter not in self._words:

@@ -26,7 +26,7 @@ from ingest.sources.connector import UNNAMED, UNREAD, WITHDRAWN, ListedDocument,
 from ingest.sync import store
 from ingest.tables import DocumentRow, SyncItemRow
 
-PIPELINE_VERSION = 8  # raise it when reading or splitting changes: every document is then read again
+PIPELINE_VERSION = 9  # raise it when reading or splitting changes: every document is then read again
 STAGE_ROWS = 1_000
 
 

@@ -23,6 +23,7 @@ from ingest.embedding.embedder import Matrix
 from ingest.index import lock_names, scan
 from ingest.index.active_index import ActiveIndex, IndexHandle
 from ingest.index.table import IndexedChunk
+from ingest.search import terms
 from ingest.sync import page_access, store
 from ingest.sync.page_access import PageAccess
 from ingest.sync.reader_pool import ParsedDocument
@@ -126,6 +127,7 @@ def _count_unread(
 
 def _to_indexed(parsed: ParsedDocument, chunk: chunking.Chunk, source: str) -> IndexedChunk:
     assert parsed.document is not None  # a document without one has no chunks
+    search_text = _search_text(parsed.document, chunk)
     return IndexedChunk(
         chunk_id=f"{parsed.id.hex}-{chunk.position:05d}",
         document_id=parsed.id.hex,
@@ -136,11 +138,12 @@ def _to_indexed(parsed: ParsedDocument, chunk: chunking.Chunk, source: str) -> I
         title=parsed.document.title,
         heading_path=chunk.heading_path,
         text=chunk.text,
-        search_text=_search_text(parsed.document, chunk),
+        search_text=search_text,
         position=chunk.position,
         n_tokens=chunk.n_tokens,
         updated_at=parsed.document.updated_at,
         language=parsed.document.language,
+        terms=terms.of_passage(search_text, parsed.document.language) or None,
     )
 
 

@@ -28,6 +28,7 @@ from ingest.index import lock_names, scan
 from ingest.index.active_index import ActiveIndex, IndexHandle
 from ingest.index.scan import DocumentVersion
 from ingest.index.table import IndexedChunk
+from ingest.search import terms
 from ingest.tables import DocumentRow
 from ingest.verified import answers
 from ingest.verified.answers import SOURCE, VerifiedAnswer
@@ -87,6 +88,7 @@ def _want(transaction: Transaction, answer: VerifiedAnswer, chunk_tokens: int) -
 
 
 def _to_indexed(answer: VerifiedAnswer, chunk: chunking.Chunk, access_id: str, content_hash: str) -> IndexedChunk:
+    search_text = f"{answer.question}\n{chunk.text}"  # a question is found by its own words
     return IndexedChunk(
         chunk_id=f"{answer.id.hex}-{chunk.position:05d}",
         document_id=answer.id.hex,
@@ -97,10 +99,11 @@ def _to_indexed(answer: VerifiedAnswer, chunk: chunking.Chunk, access_id: str, c
         title=answer.question,
         heading_path="",
         text=chunk.text,
-        search_text=f"{answer.question}\n{chunk.text}",  # a question is found by its own words
+        search_text=search_text,
         position=chunk.position,
         n_tokens=chunk.n_tokens,
         updated_at=answer.verified_at,
+        terms=terms.of_passage(search_text, "") or None,
     )
 
 

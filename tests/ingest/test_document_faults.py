@@ -16,7 +16,7 @@ from agent.types import Audience
 from ingest.documents import chunking, formats
 from ingest.documents.raw import RawDocument
 from ingest.documents.recognition import ScanReader
-from ingest.library import Library
+from ingest.library import DocumentCondition, Library
 from tests.ingest import paper
 from tests.ingest.conftest import InThisProcess
 from tests.ingest.office import ods, ods_row, opendocument, pptx, shape, xlsx
@@ -520,4 +520,6 @@ def test_a_sync_lists_what_is_missing_and_the_rest_is_found(library: Library, tm
     passages = library.search("monthly fee of Basic", audience=Audience()).passages
     assert any("$420.00" in passage.text for passage in passages)
     scan = library.read("scan.pdf", audience=Audience())[0]
-    assert library.find_gaps([scan.document_id]) == {scan.document_id: "pages 3–10 hold no text (scanned?)"}
+    assert library.find_conditions([scan.document_id]) == {
+        scan.document_id: DocumentCondition("pages 3–10 hold no text (scanned?)")
+    }

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from agent.errors import ToolError
+from agent.prompting import prompt
 from agent.store.database import Database
 from agent.tools import ToolContext, ToolResult
-from agent.types import Audience
+from agent.types import Audience, CitedPassage
 from ingest.library import Library
 from ingest.settings import IngestSettings
 from tests.ingest.paper import drawn_pdf, line
@@ -56,6 +57,16 @@ def test_what_hardly_fits_is_not_shown_as_evidence(search: Search) -> None:
     assert "Nothing fits" in result.hint
 
 
+def test_where_passages_are_only_loosely_related_other_words_are_named(search: Search) -> None:
+    weak = search(query="How many days of vacation do fathers have?")
+    assert weak.passages
+    assert weak.is_weak
+    assert "only loosely related" in weak.hint
+    assert weak.data["try"] == {"words": {"vacation": ["leave"]}}
+    strong = search()
+    assert (strong.is_weak, strong.hint, "try" in strong.data) == (False, "", False)
+
+
 def test_a_search_can_be_narrowed_to_a_source(search: Search) -> None:
     assert texts(search(source="archive")) == "Employees have 24 days of annual leave."
 
@@ -77,6 +88,23 @@ def test_what_cannot_be_understood_is_told_the_model(search: Search, arguments: 
     with pytest.raises(ToolError) as told:
         search(**arguments)
     assert told.value.hint == hint
+
+
+def test_a_passage_has_the_day_of_the_last_change_and_of_the_end(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    days = {"new": "updated: 2026-03-01", "old": "expires: 2020-12-31", "holds": "expires: 2999-12-31"}
+    for name, day in days.items():
+        page = f"---\n{day}\n---\n# Bonus {name}\n\nThe {name} winter bonus is {len(day)}00 euros.\n"
+        (tmp_path / "rules" / f"{name}.md").write_text(page)
+    library = Library(database, IngestSettings(index_uri=str(tmp_path / "index")))
+    sync_folder(library, tmp_path / "rules")
+    context = ToolContext(Audience(), "test", deadline=9e9, resources={Library: library})
+    found = {p.title: p for p in search_docs.call({"query": "How much is the winter bonus?"}, context).passages}
+    assert found["Bonus new"].updated == "2026-03-01"
+    assert [found[f"Bonus {name}"].expired for name in days] == ["", "2020-12-31", ""]
+    shown = prompt.passage_json(CitedPassage(1, found["Bonus old"]))
+    assert shown["expired"] == "2020-12-31"
+    assert prompt.read_passage(shown).passage.expired == "2020-12-31"
 
 
 def test_a_document_that_was_read_in_part_is_named(database: Database, tmp_path: Path) -> None:

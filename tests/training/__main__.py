@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.search import ranking
+from ingest.search.regression import read_regression
 from tests.training import collections, left_out, parts
 from tests.training.collections import HANDBOOKS
 from tests.training.parts import Example
@@ -84,7 +85,7 @@ def _use(path: Path, content: Mapping[str, object]) -> None:
 
 
 def _forget() -> None:
-    for cached in (ranking.weights, relevance.load_weights, relevance.score):
+    for cached in (read_regression, relevance.score):
         cached.cache_clear()
 
 

@@ -9,12 +9,14 @@ merge sentences, calculate, or answer yes or no.
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from agent.prompting import prompt
 from agent.secrets import contains_secret
+from agent.translation.speech import join, mark, say_in_answer
+from agent.turn import history
 from agent.types import CitedPassage, FunctionCall, JsonObject, Message, ToolSchema
 from ingest.search.text import words
 from tools.extractive import contacts, follow_ups, question, sections, small_talk, small_talk_replies
@@ -22,26 +24,33 @@ from tools.extractive.features import Evidence, extract
 from tools.extractive.grounds import find_answered
 from tools.extractive.question import ParsedQuestion
 from tools.extractive.relevance import SUPERSEDED, Scores, asks_how, score
-from tools.extractive.rendering import count_chars, render
-from tools.extractive.rules import validity
+from tools.extractive.rendering import count_chars, render, render_by_page
+from tools.extractive.rules import disagreement, taking_up
 from tools.extractive.sections import NamedSection
 from tools.extractive.small_talk import SmallTalk
 from tools.extractive.statements import Statement, list_statements
 
 SEARCH, LIST, READ = "search_docs", "list_documents", "read_document"
 THREAD, ATTACHED = "thread_history", "attached_messages"
-NOTHING_FOUND = "I found nothing about this in the documents."
+NOTHING_FOUND = mark("I found nothing about this in the documents.")
 MAX_CHARS = 600  # of quoted text; an answer in Slack should fit on a telephone's screen
 PART_SHARE = 0.3  # of that for each part of a question; the rest is for what fits the whole
 MAX_STATEMENTS = 8
 MAX_UNSURE = 4  # statements of an answer that may not answer
 NEARLY_AS_GOOD = 1.2  # log odds below the best statement's; further below is another topic
+COMPARED = 2.0  # log odds below the best statement: what other pages say is compared with it down to here
 SAME_MEANING = 0.85  # cosine of two statements of which one is enough
 SURE_FROM = -2.2  # log odds of the best statement: below it half of the answers were right, in training
-UNSURE = "I am not sure that the documents answer this. The closest I found:"
-OTHERWISE = "\n\nA page that is no longer in force says otherwise: {title} [{n}]."
-_FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
-NAMES_NOBODY = "The pages that I found name nobody to ask: {pages}."
+UNSURE = mark("I am not sure that the documents answer this. The closest I found:")
+OTHERWISE = mark("A page that is no longer in force says otherwise: {title} [{n}].")
+NAMES_NOBODY = mark("The pages that I found name nobody to ask: {pages}.")
+NO_SUCH_NAMES = mark("No page that I found mentions {names}.")
+CLOSEST = mark("The closest documents are: {pages}.")
+READ_IN_PART = mark("(read in part: {why})")
+OTHER = mark("Another page says otherwise: {title} [{n}].")
+OLDER = mark("An older page says otherwise: {title} [{n}].")
+DIFFER = mark("Two current pages differ:")
+SEVERAL_DIFFER = mark("Several current pages differ:")
 N_CLOSEST = 3
 
 
@@ -69,8 +78,7 @@ def complete(
         complete([{"role": "user", "content": "How many days of leave can I carry over?\\n\\n<evidence …"}])
         {"role": "assistant", "content": "You can carry over 5 days. [1]", "is_refusal": False}
     """
-    questions = [prompt.question_in([message]) for message in messages if message["role"] == "user"]
-    asked, earlier = (question.unquote(questions[-1]), questions[:-1]) if questions else ("", [])
+    asked, earlier = _read_questions(messages)
     named_evidence = list(prompt.evidence_in(messages))
     earlier = [*_list_said(named_evidence), *earlier]
     evidence = [result for _, result in named_evidence]
@@ -105,7 +113,7 @@ def quote(asked: str, evidence: Sequence[JsonObject], *, background: str = "") -
     sources = [(source, result) for result in evidence for source in _read_passages(result)]
     statements = [s for source, result in sources for s in list_statements(source, _keywords(source, result))]
     if not statements:
-        return Quotation(NOTHING_FOUND, is_refusal=True)
+        return Quotation(say_in_answer(NOTHING_FOUND), is_refusal=True)
     parts = question.split(asked, background)
     features = extract(statements, question.choose_language(parts, (s.text for s in statements)))
     answered = find_answered(parts, features, _not_found(evidence))
@@ -123,33 +131,41 @@ def quote(asked: str, evidence: Sequence[JsonObject], *, background: str = "") -
         whole_lists=asks_how(asked),
     )
     if not chosen:
-        return Quotation(NOTHING_FOUND, is_refusal=True)
-    chosen, older = _set_apart_older(question.parse(asked, background), features, chosen, answered[-1])
-    text = render([statements[i] for i in chosen]) + older
-    return Quotation(text if is_sure else f"{UNSURE}\n{text}")
+        return Quotation(say_in_answer(NOTHING_FOUND), is_refusal=True)
+    verified = _list_verified(evidence)
+    text = _render_settled(question.parse(asked, background), features, chosen, answered[-1], verified)
+    return Quotation(text if is_sure else f"{say_in_answer(UNSURE)}\n{text}")
 
 
-def _set_apart_older(
-    asked: ParsedQuestion, evidence: Evidence, chosen: list[int], scores: Scores
-) -> tuple[list[int], str]:
-    """Takes out what is not in force where something in force is quoted; returns the others, and a sentence that
-    names the page where its figures are others."""
+def _render_settled(
+    asked: ParsedQuestion, evidence: Evidence, chosen: Sequence[int], scores: Scores, verified: Collection[str]
+) -> str:
+    """Renders what was chosen, with what other pages say against it."""
     statements = evidence.statements
-    is_older = validity.find_superseded(asked.whole, statements)
-    in_force = [i for i in chosen if not is_older[i]]
-    if not in_force:
-        return chosen, ""
-    near = max(scores.relevance[i] for i in in_force) - NEARLY_AS_GOOD - SUPERSEDED
-    figures = _figures(statements[i].text for i in in_force)
-    for i in sorted((i for i, older in enumerate(is_older) if older), key=lambda i: -scores.relevance[i]):
-        differing = _figures([statements[i].text]) - figures
-        if scores.relevance[i] >= near and differing and _is_quotable(statements[i]):
-            return in_force, OTHERWISE.format(title=statements[i].title, n=statements[i].n)
-    return in_force, ""
+    settled = disagreement.settle(
+        asked.whole,
+        statements,
+        chosen,
+        scores.relevance,
+        near=COMPARED,
+        near_ended=COMPARED + SUPERSEDED,
+        is_quotable=_is_quotable,
+        verified=verified,
+    )
+    blocks = [_render_differing([statements[i] for i in group]) for group in settled.differing]
+    if settled.chosen:
+        is_best = settled.chosen[0] == chosen[0]
+        blocks.insert(0 if is_best else len(blocks), render([statements[i] for i in settled.chosen]))
+    text = "\n\n".join(blocks)
+    for sentence, i in ((OTHERWISE, settled.ended), (OLDER, settled.older), (OTHER, settled.other)):
+        if i is not None:
+            text += f"\n\n{say_in_answer(sentence, title=statements[i].title, n=statements[i].n)}"
+    return text
 
 
-def _figures(texts: Iterable[str]) -> set[str]:
-    return {figure for text in texts for figure in _FIGURE.findall(text)}
+def _render_differing(statements: Sequence[Statement]) -> str:
+    said = say_in_answer(DIFFER if len(statements) == 2 else SEVERAL_DIFFER)
+    return "\n".join([said, *render_by_page(statements)])
 
 
 def quote_contacts(evidence: Sequence[JsonObject]) -> Quotation:
@@ -160,7 +176,8 @@ def quote_contacts(evidence: Sequence[JsonObject]) -> Quotation:
     if chosen:
         return Quotation(render([statements[i] for i in chosen]))
     pages = _list_pages(sources, _gaps(evidence))
-    return Quotation(NAMES_NOBODY.format(pages=pages) if pages else NOTHING_FOUND, is_refusal=True)
+    said = say_in_answer(NAMES_NOBODY, pages=pages) if pages else say_in_answer(NOTHING_FOUND)
+    return Quotation(said, is_refusal=True)
 
 
 def quote_section(section: NamedSection, evidence: Sequence[JsonObject]) -> Quotation | None:
@@ -191,6 +208,22 @@ def _list_said(evidence: Sequence[tuple[str, JsonObject]]) -> list[str]:
     return said
 
 
+def _read_questions(messages: Sequence[Message]) -> tuple[str, list[str]]:
+    """Returns the last question and those before it; in the place of a short one, what it takes up of the answer
+    before it."""
+    said: list[tuple[str, str]] = []
+    for message in messages:
+        if message["role"] == "user":
+            said.append((prompt.question_in([message]), ""))
+        elif message["role"] == "assistant" and said and message.get("content"):
+            said[-1] = (said[-1][0], str(message["content"]))
+    if not said:
+        return "", []
+    said[-1] = (question.unquote(said[-1][0]), "")
+    *earlier, asked = history.list_questions(said, taking_up.take_up)
+    return asked, earlier
+
+
 def _keywords(source: CitedPassage, result: JsonObject) -> str:
     """Returns the words of the question under which the passage's document is filed."""
     by_title = cast("Mapping[str, Sequence[str]]", result.get("keywords") or {})
@@ -199,6 +232,12 @@ def _keywords(source: CitedPassage, result: JsonObject) -> str:
 
 def _not_found(evidence: Sequence[JsonObject]) -> set[str]:
     return {word for result in evidence for word in cast("Sequence[str]", result.get("not_found") or ())}
+
+
+def _list_verified(evidence: Sequence[JsonObject]) -> frozenset[str]:
+    """Returns the ids of the documents that are verified answers."""
+    told = [cast("Sequence[JsonObject]", result.get("verified") or ()) for result in evidence]
+    return frozenset(str(answer.get("document_id")) for answers in told for answer in answers)
 
 
 def _gaps(evidence: Sequence[JsonObject]) -> dict[str, str]:
@@ -326,8 +365,11 @@ def _list_missing_names(parts: Sequence[ParsedQuestion], evidence: Evidence) -> 
 
 def _name_closest(sources: Sequence[CitedPassage], gaps: Mapping[str, str], missing: Sequence[str]) -> str:
     pages = _list_pages(sources, gaps)
-    named = f" No page that I found mentions {', '.join(f'“{name}”' for name in missing)}." if missing else ""
-    return f"{NOTHING_FOUND}{named} The closest documents are: {pages}." if pages else NOTHING_FOUND
+    if not pages:
+        return say_in_answer(NOTHING_FOUND)
+    names = ", ".join(f"“{name}”" for name in missing)
+    named = say_in_answer(NO_SUCH_NAMES, names=names) if missing else ""
+    return join([say_in_answer(NOTHING_FOUND), named, say_in_answer(CLOSEST, pages=pages)])
 
 
 def _list_pages(sources: Sequence[CitedPassage], gaps: Mapping[str, str]) -> str:
@@ -335,6 +377,6 @@ def _list_pages(sources: Sequence[CitedPassage], gaps: Mapping[str, str]) -> str
     for source in sources:
         pages.setdefault(source.passage.title, source.n)
     return ", ".join(
-        f"{title} [{n}]" + (f" (read in part: {gaps[title]})" if title in gaps else "")
+        f"{title} [{n}]" + (f" {say_in_answer(READ_IN_PART, why=gaps[title])}" if title in gaps else "")
         for title, n in list(pages.items())[:N_CLOSEST]
     )

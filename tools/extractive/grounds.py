@@ -10,10 +10,12 @@ from collections.abc import Container, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.search.regression import read_regression
 from ingest.search.text import words
+from tools.extractive import relevance
 from tools.extractive.features import Evidence
 from tools.extractive.question import ParsedQuestion
-from tools.extractive.relevance import Scores, load_weights, score
+from tools.extractive.relevance import Scores, score
 
 FEATURES = (
     "best_passage",
@@ -41,9 +43,9 @@ def find_answered(
 
 def judge(question: ParsedQuestion, scores: Scores, evidence: Evidence, not_found: Container[str]) -> float:
     """Returns how much speaks for an answer, as log odds beyond what is needed: below 0 nothing is answered."""
-    trained = load_weights("grounds")
+    trained = read_regression(relevance.WEIGHTS_FILE, FEATURES, "grounds")
     features = measure(question, scores, evidence, not_found)
-    return float(features @ trained.in_order(FEATURES)) + trained.constant
+    return float(features @ trained.weights) + trained.constant
 
 
 def measure(question: ParsedQuestion, scores: Scores, evidence: Evidence, not_found: Container[str]) -> Numbers:

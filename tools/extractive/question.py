@@ -26,6 +26,7 @@ _NEXT_PART = re.compile(
     re.IGNORECASE,
 )
 _QUOTE_MARK = re.compile(r"^(?:> ?)+", re.MULTILINE)
+_LABEL = re.compile(r"\b[A-Z][a-z]\w* ([B-HJ-Z])\b")  # "Model S"
 _NAME = re.compile(r"(?<![.?!:] )(?<!^)\b[A-Z][\w.&-]*")
 
 
@@ -70,7 +71,7 @@ def unquote(text: str) -> str:
 @lru_cache(maxsize=100)
 def parse(text: str, background: str = "") -> ParsedQuestion:
     """Parses a question; ``background`` comes from :func:`tools.extractive.follow_ups.find_background`."""
-    own = content_words(text)
+    own = [*content_words(text), *_find_labels(text)]
     weights = dict.fromkeys(content_words(background), BACKGROUND_WEIGHT) | dict.fromkeys(own, 1.0)
     asking = _find_asking(text)
     language = detect_language(text)
@@ -79,10 +80,15 @@ def parse(text: str, background: str = "") -> ParsedQuestion:
         text=text,
         background=background,
         weights=weights,
-        asked=frozenset(content_words(asking)),
+        asked=frozenset([*content_words(asking), *_find_labels(asking)]),
         names=frozenset(word for name in names for word in words(name) if word in weights),
         language=language,
     )
+
+
+def _find_labels(text: str) -> list[str]:
+    """Returns the single letters that tell one thing of a name from another, in lower case."""
+    return [match[1].lower() for match in _LABEL.finditer(text)]
 
 
 def find_names(text: str) -> list[str]:

@@ -6,18 +6,18 @@ weights are in ``weights.json``, trained by ``make train``; the words of a neigh
 and near words were features too, and bought nothing on the collections that were left out.
 """
 
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ingest.embedding.embedder import embed_recurring
+from ingest.search.regression import read_regression
 from ingest.search.text import stems
 from tools.extractive.features import Evidence, Match, Place, idf_weights, match_words
 from tools.extractive.question import ParsedQuestion
@@ -102,32 +102,13 @@ class Scores:
     absent: frozenset[str]
 
 
-@dataclass(frozen=True)
-class Weights:
-    """A trained regression: the weight of each feature by its name, and the constant."""
-
-    features: Mapping[str, float]
-    constant: float
-
-    def in_order(self, names: Sequence[str]) -> Numbers:
-        """Returns the weights of these features."""
-        return np.array([self.features[name] for name in names])
-
-
-@cache
-def load_weights(part: str) -> Weights:
-    """Returns the trained weights of ``statement`` or ``grounds``."""
-    stored = json.loads(WEIGHTS_FILE.read_text(encoding="utf-8"))[part]
-    return Weights({name: float(value) for name, value in stored["weights"].items()}, float(stored["constant"]))
-
-
 @lru_cache(maxsize=24)  # the parts of as many questions as evidence is remembered of
 def score(question: ParsedQuestion, evidence: Evidence) -> Scores:
     """Scores every statement, and the grounds for an answer."""
     matches = match_words(question, evidence)
     weights = idf_weights(matches, evidence, question.weights)
-    trained = load_weights("statement")
-    relevance = measure(question, evidence, matches, weights) @ trained.in_order(FEATURES) + trained.constant
+    trained = read_regression(WEIGHTS_FILE, FEATURES, "statement")
+    relevance = measure(question, evidence, matches, weights) @ trained.weights + trained.constant
     relevance -= OFF_TOPIC * np.array(_find_off_topic(evidence, matches))
     asked = question.text if conditions.find_amounts(question.text) else question.whole
     relevance += np.array(_weigh_conditions(asked, evidence.statements))

@@ -23,6 +23,11 @@ def render(chosen: Sequence[Statement]) -> str:
     return "\n".join(line for block in _blocks(chosen) for line in block)
 
 
+def render_by_page(chosen: Sequence[Statement]) -> list[str]:
+    """Renders each statement as an item of a list, behind the title of its page."""
+    return [line for one in chosen for line in _item(f"{one.title}: {_quote(one.lead, one)}")]
+
+
 def _blocks(chosen: Sequence[Statement]) -> Iterator[list[str]]:
     leads = dict.fromkeys((statement.n, statement.lead) for statement in chosen)
     for n, lead in leads:

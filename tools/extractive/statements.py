@@ -24,7 +24,8 @@ class Statement:
 
     ``entry`` is what an item of a list or a row of a table (its first cell) is about: a reader needs only the
     entries asked for. ``step`` is its number in a numbered list, or 0. ``keywords`` are words of the question
-    under which the document is filed.
+    under which the document is filed. ``document`` tells documents apart; ``updated`` and ``expired`` are as in
+    :class:`agent.types.Passage`.
     """
 
     n: int
@@ -36,6 +37,10 @@ class Statement:
     entry: str = ""
     step: int = 0
     keywords: str = ""
+    document: str = ""
+    url: str = ""
+    updated: str = ""
+    expired: str = ""
 
 
 def list_statements(source: CitedPassage, keywords: str = "") -> list[Statement]:
@@ -52,6 +57,10 @@ def list_statements(source: CitedPassage, keywords: str = "") -> list[Statement]
             entry=entry,
             step=step,
             keywords=keywords,
+            document=passage.document_id or passage.url or passage.title,
+            url=passage.url,
+            updated=passage.updated,
+            expired=passage.expired,
         )
         for lead, text, entry, step in _parts(passage.text)
     ]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 
-from agent.json_sanitizer import clean
+from agent.prompting.json_sanitizer import clean
 from agent.tools import arguments
 from agent.types import JsonValue
 

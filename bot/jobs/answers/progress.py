@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from agent.prompting import citations
 from agent.store.sessions import Turn
+from agent.translation.speech import mark, say
 from agent.turn import loop
 from agent.turn.events import ToolFinished, ToolStarted
 from bot.jobs.readers.final_check import FinalCheck
@@ -12,8 +13,8 @@ from bot.slack.replies.output_filter import AnswerText
 from bot.slack.replies.reply import Answer, Reply
 from bot.slack.replies.task_cards import TaskCard
 
-STOPPED = "Stopped."
-STOPPED_NOTICE = "Stopped before the answer was complete."
+STOPPED = mark("Stopped.")
+STOPPED_NOTICE = mark("Stopped before the answer was complete.")
 
 
 @dataclass
@@ -42,9 +43,9 @@ class AnswerProgress:
         by_number = {source.n: source for source in run.recorder.sources}
         return Answer(
             turn.id,
-            text or STOPPED,
+            text or say(STOPPED),
             [by_number[n] for n in citations.find_cited(text, by_number)],
-            STOPPED_NOTICE if text else "",
+            say(STOPPED_NOTICE) if text else "",
             has_feedback=False,
             steps=[task_cards.stop_card(card) for card in self.steps.values()],
         )

@@ -4,6 +4,7 @@ Promises that none is answered twice, and that each ends visibly once: where its
 is left alone; else the thread is told, by a message that is found again if the worker dies meanwhile.
 """
 
+from agent.translation.speech import mark, say
 from agent.types import EndReason, TurnStatus
 from bot.jobs import turn_endings
 from bot.jobs.context import WorkerContext
@@ -13,7 +14,7 @@ from bot.slack.replies.reply import Answer, Reply
 from bot.slack.replies.reply_rows import Posted, ReplyRows
 from bot.slack.replies.thread_messages import ThreadMessages
 
-RESTORED = (
+RESTORED = mark(
     "I was restored from a backup that was made while this question was open, so I do not know whether it was "
     "answered. If there is no answer, please ask again."
 )
@@ -29,7 +30,7 @@ def ends(context: WorkerContext, claimed: ClaimedTurn, reply: Reply) -> bool:
     if posted is None or context.slack is None or turn.origin in UNASKED:
         turn_endings.end_restored(context, turn)
     elif posted.address.thread_ts is None or posted.address.only_asker:
-        sentence = Answer(turn.id, RESTORED, has_feedback=False)
+        sentence = Answer(turn.id, say(RESTORED), has_feedback=False)
         turn_endings.end(context, turn, reply, sentence, status=TurnStatus.FAILED, reason=EndReason.RESTORED)
     else:
         turn_endings.end_restored(context, turn, answer=_tell_thread(context, claimed, posted))
@@ -46,6 +47,7 @@ def _tell_thread(context: WorkerContext, claimed: ClaimedTurn, posted: Posted) -
     has_draft = any(posted.ts)
     if not has_draft and messages.find_lost(0, known):
         return None
+    sentence = say(RESTORED)
     if not (has_draft and messages.find_lost(part, known)):
-        messages.post(part, {"text": RESTORED})
-    return RESTORED
+        messages.post(part, {"text": sentence})
+    return sentence

@@ -1,8 +1,11 @@
 """Makes the reply to a question of Slack, by how and where it was asked."""
 
+from agent import observability
 from agent.errors import ReplyError
 from agent.store.sessions import Turn
+from agent.translation.speech import say
 from bot.jobs.context import WorkerContext
+from bot.slack.channels import thread_menu
 from bot.slack.inbox import Origin
 from bot.slack.replies.command_reply import CommandReply
 from bot.slack.replies.reply import Reply
@@ -25,3 +28,15 @@ def make(context: WorkerContext, turn: Turn, posted: Posted | None, *, only_aske
         return CommandReply(context.slack, posted.address, turn.question)
     kind = UnaskedReply if turn.origin == Origin.CHANNEL else ThreadReply
     return kind(context.slack, context.database, turn, posted)
+
+
+def tell_muted(context: WorkerContext, posted: Posted | None) -> None:
+    """Tells who put an emoji on a message of a muted thread why nothing comes of it."""
+    assert context.slack
+    assert posted
+    address = posted.address
+    place = {"channel": address.channel, "user": address.user_id, "thread_ts": address.thread_ts}
+    try:
+        context.slack.try_once("chat.postEphemeral", text=say(thread_menu.MUTED), **place)
+    except ReplyError as error:
+        observability.log.info("muted_not_told", error=str(error))

@@ -2,6 +2,7 @@
 
 import time
 
+from agent.translation.speech import mark, say
 from agent.types import EndReason
 from bot.jobs import turn_endings
 from bot.jobs.answers import slack_replies
@@ -11,7 +12,7 @@ from bot.slack.inbox import Origin
 from bot.slack.membership.audience import SECONDS
 from bot.slack.replies.reply import Answer, Reply
 
-NOT_ALLOWED = (
+NOT_ALLOWED = mark(
     "In this channel I answer only members of certain user groups, and you are in none of them. You can ask me in "
     "a direct message, or in another channel."
 )
@@ -30,7 +31,7 @@ def refuses(context: WorkerContext, claimed: ClaimedTurn, reply: Reply) -> bool:
         turn_endings.end_silently(context, turn, reply, reason=reason)
         return True
     alone = slack_replies.make(context, turn, claimed.posted, only_asker=True)
-    turn_endings.end(context, turn, alone, Answer(turn.id, NOT_ALLOWED, has_feedback=False), reason=reason)
+    turn_endings.end(context, turn, alone, Answer(turn.id, say(NOT_ALLOWED), has_feedback=False), reason=reason)
     return True
 
 

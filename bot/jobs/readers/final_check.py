@@ -13,6 +13,7 @@ from bot.jobs import turn_endings
 from bot.jobs.context import WorkerContext
 from bot.slack.inbox import Origin
 from bot.slack.installation.tokens import NoToken
+from bot.slack.membership import locales
 from bot.slack.membership.audience import SeenBy
 from bot.slack.reading.question_reader import ReadQuestion
 from bot.slack.replies.closing.sources import Dates
@@ -64,8 +65,12 @@ class FinalCheck:
     What Postgres knows of that is read in the transaction that stores the answer, with no further commit.
     """
 
-    def __init__(self, context: WorkerContext, claimed: ClaimedTurn, asked: ReadQuestion, reply: Reply) -> None:
+    def __init__(
+        self, context: WorkerContext, claimed: ClaimedTurn, asked: ReadQuestion, reply: Reply, *, locale: str = ""
+    ) -> None:
+        """``locale`` is what the asker's Slack is set to, which is stored with the answer where it is news."""
         self._context, self._claimed, self._asked, self._reply = context, claimed, asked, reply
+        self._locale = locale
         self.list_documents: Callable[[], frozenset[str]] = frozenset  # that the answer rests on
         self._is_unreadable: bool | None = None  # None where the text was stored by an earlier attempt
         self.dates: Dates = {}  # of the documents
@@ -77,6 +82,8 @@ class FinalCheck:
         if not (context.audiences and self._claimed.posted):  # in the terminal nobody can come in
             return
         context.audiences.refresh(transaction)
+        if self._locale and self._locale != self._claimed.posted.locale:
+            locales.store(transaction, self._claimed.posted.address.team_id, turn.user_id, self._locale)
         documents = context.look_up_documents(transaction, self.list_documents(), turn.audience)
         self._is_unreadable, self.dates = bool(documents.unreadable), documents.dates
 

@@ -16,8 +16,10 @@ from sqlalchemy import text
 
 from agent.store.database import Database
 from agent.store.tables import IS_OPEN
+from agent.translation import speech
 from bot.slack.inbox import Origin, ReplyAddress
 from bot.slack.interactions.notifications import Notifications
+from bot.slack.membership import locales
 
 WAIT_SECONDS = 1.0  # an ordinary question is taken before, and nobody needs to be told
 LOOK_SECONDS = 2.0
@@ -34,6 +36,7 @@ class QueuePlace:
     turn_id: UUID
     n_before: int | None
     address: ReplyAddress
+    locale: str = ""  # of who asked
 
 
 @dataclass(frozen=True)
@@ -70,11 +73,13 @@ class QueuePlaces:
         places = self._read(lately)
         waiting = {place.turn_id for place in places if place.n_before is not None}
         due = sorted((place for place in places if self._is_due(place, now)), key=self._rank)[:STATUSES_PER_LOOK]
-        self._calls = [
-            self._find(place.address.team_id).show_place(place.address, place.n_before) for place in due
-        ]
+        self._calls = [self._show(place) for place in due]
         self._told = {turn_id: told for turn_id, told in self._told.items() if turn_id in waiting}
         self._told |= {place.turn_id: _Told(place.n_before, now) for place in due if place.turn_id in waiting}
+
+    def _show(self, place: QueuePlace) -> "Future[None]":
+        with speech.speak(locales.choose(place.locale)):
+            return self._find(place.address.team_id).show_place(place.address, place.n_before)
 
     def _is_due(self, place: QueuePlace, now: float) -> bool:
         told = self._told.get(place.turn_id)
@@ -90,7 +95,7 @@ class QueuePlaces:
         """Reads who waits, and which of those who were told ``lately`` have ended."""
         with self._database.transaction() as transaction:
             rows = transaction.execute(_WAITING, {"wait_seconds": WAIT_SECONDS, "lately": list(lately)}).all()
-        return [QueuePlace(row.id, row.n_before, ReplyAddress(**row.place)) for row in rows]
+        return [QueuePlace(row.id, row.n_before, ReplyAddress(**row.place), row.locale or "") for row in rows]
 
 
 _WAITING = text(f"""
@@ -101,11 +106,13 @@ WITH first AS (
     SELECT id, created_at, origin, row_number() OVER (ORDER BY id) - 1 AS n_before FROM first
     WHERE status = 'queued' AND run_after <= now()
 )
-SELECT waiting.id, n_before, place FROM waiting JOIN deliveries ON deliveries.turn_id = waiting.id
+SELECT waiting.id, n_before, place, (
+    SELECT locale FROM slack_locales WHERE workspace = place ->> 'team_id' AND user_id = place ->> 'user_id'
+) AS locale FROM waiting JOIN deliveries ON deliveries.turn_id = waiting.id
 WHERE created_at <= now() - make_interval(secs => :wait_seconds) AND place ->> 'thread_ts' IS NOT NULL
   AND origin <> '{Origin.CHANNEL}'  -- nobody waits for an answer to what was not asked
 UNION ALL
-SELECT turns.id, NULL, place FROM turns JOIN deliveries ON deliveries.turn_id = turns.id
+SELECT turns.id, NULL, place, NULL FROM turns JOIN deliveries ON deliveries.turn_id = turns.id
 WHERE turns.id = ANY(:lately) AND place ->> 'thread_ts' IS NOT NULL
       AND NOT EXISTS (SELECT 1 FROM first WHERE first.session_id = turns.session_id)
 ORDER BY n_before

@@ -19,6 +19,8 @@ from agent import observability
 from agent.clock import now
 from agent.store.database import Database
 from agent.text import cut, shorten
+from agent.translation import speech
+from agent.translation.speech import mark, say
 from agent.types import EVERYONE, Audience
 from bot.record.reports import notices
 from bot.slack.block_kit import Block, LayoutMessage, Message, TextMessage, mrkdwn
@@ -27,6 +29,7 @@ from bot.slack.inbox import Origin
 from bot.slack.interactions import recorded_answer
 from bot.slack.interactions.feedback.feedback_form import FAULTS
 from bot.slack.interactions.feedback.source_reports import SourceFault
+from bot.slack.membership import locales
 from bot.slack.membership.audience import AudienceResolver
 from bot.slack.membership.directory import SlackDirectory
 from bot.slack.replies import direct_message
@@ -42,8 +45,8 @@ MAX_LISTED = 10
 LOOK_SECONDS = 20
 SECTION_CHARS = 3_000  # Slack's limit
 PASSAGE_CHARS, QUESTION_CHARS, COMMENT_CHARS = 300, 200, 300
-LEAD = "People who read answers of mine say this of documents that you look after:"
-SOMEBODY = "somebody"
+LEAD = mark("People who read answers of mine say this of documents that you look after:")
+SOMEBODY = mark("somebody")
 IN_THREADS = frozenset({Origin.MENTION, Origin.THREAD, Origin.REACTION, Origin.CHANNEL})  # read by members
 
 
@@ -138,27 +141,34 @@ class OwnerMessages:
         )
         if notice is None:
             return False
-        shown, n_more = cut(told, MAX_LISTED)
-        lines = [self._format(one, owner, audience) for one in shown]
+        with self.database.transaction() as transaction:
+            spoken = locales.find_speech(transaction, self.workspace, owner)
         channel = direct_message.open_channel(self.slack, owner)
-        more = [f"… and {n_more} more"] if n_more else []
-        notices.send(self.slack, notice, channel, _to_forms([*lines, *more]))
+        with speech.speak(spoken):
+            notices.send(self.slack, notice, channel, self._build(owner, told, audience))
         notices.complete(self.database, notice)
         return True
 
+    def _build(self, owner: str, told: Sequence[PendingReport], audience: Audience) -> Sequence[Message]:
+        shown, n_more = cut(told, MAX_LISTED)
+        lines = [self._format(one, owner, audience) for one in shown]
+        return _to_forms([*lines, *([say("… and {n} more", n=n_more)] if n_more else [])])
+
     def _format(self, report: PendingReport, owner: str, audience: Audience) -> str:
         may_read = self._may_read(report, owner, audience)
-        who = f"<@{report.user_id}>" if may_read else SOMEBODY
+        who = f"<@{report.user_id}>" if may_read else say(SOMEBODY)
         name = sources.link(SourceEntry(clean_label(report.title), report.url, report.document_id))
-        lines = [f"• {name} is *{FAULTS[report.fault]}*, says {who}."]
+        lines = [say("• {name} is *{fault}*, says {who}.", name=name, fault=say(FAULTS[report.fault]), who=who)]
         if passage := self._find_passage(report):
             lines.append(f"> {escape(shorten(clean_label(passage), PASSAGE_CHARS))}")
         if may_read:
             asked = f"“{escape(shorten(clean_label(report.question), QUESTION_CHARS))}”"
             link = self._find_link(report)
-            lines.append(f"Asked was {f'<{escape(link)}|this>: ' if link else ''}{asked}")
+            linked = mark("Asked was <{link}|this>: {question}") if link else mark("Asked was {question}")
+            lines.append(say(linked, link=escape(link), question=asked))
             if report.comment:
-                lines.append(f"They wrote: {escape(shorten(clean_label(report.comment), COMMENT_CHARS))}")
+                comment = escape(shorten(clean_label(report.comment), COMMENT_CHARS))
+                lines.append(say("They wrote: {comment}", comment=comment))
         return "\n".join(lines)
 
     def _may_read(self, report: PendingReport, owner: str, audience: Audience) -> bool:
@@ -201,10 +211,10 @@ def _make(row: Sequence[object]) -> PendingReport:
 
 
 def _to_forms(lines: Sequence[str]) -> Sequence[Message]:
-    texts = [LEAD, *lines]
+    texts = [say(LEAD), *lines]
     blocks: list[Block] = [
         {"type": "section", "text": mrkdwn(section)} for section in pack_blocks(texts, SECTION_CHARS)
     ]
-    layout: LayoutMessage = {"blocks": blocks, "text": LEAD}
+    layout: LayoutMessage = {"blocks": blocks, "text": say(LEAD)}
     plain: TextMessage = {"text": "\n\n".join(texts)}
     return [layout, plain]

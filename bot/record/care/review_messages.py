@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from agent import observability
 from agent.store.database import Database
+from agent.translation import speech
 from bot.record.reports import notices
 from bot.slack.client import SlackClient, SlackRefused
 from bot.slack.interactions.experts import reviews
+from bot.slack.membership import locales
 from bot.slack.membership.audience import AudienceResolver
 from bot.slack.replies import direct_message
 from ingest.access import reader_sets
@@ -54,6 +56,9 @@ class ReviewMessages:
         audience = self.audiences.of_reader(f"user:{answer.author}")
         unreadable = {one.id for one in answer.documents if not reader_sets.are_readers(audience, one.readers)}
         channel = direct_message.open_channel(self.slack, answer.author)
-        notices.send(self.slack, notice, channel, reviews.build(answer, unreadable=unreadable))
+        with self.database.transaction() as transaction:
+            spoken = locales.find_speech(transaction, self.workspace, answer.author)
+        with speech.speak(spoken):
+            notices.send(self.slack, notice, channel, reviews.build(answer, unreadable=unreadable))
         notices.complete(self.database, notice)
         return True

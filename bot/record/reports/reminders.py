@@ -15,11 +15,13 @@ from sqlalchemy import or_, select, text
 from agent import observability
 from agent.store.database import Database, Transaction
 from agent.text import cut
+from agent.translation import speech
 from agent.types import Audience
 from bot.record.reports import documents, notices, wording
 from bot.record.reports.documents import DocumentCounts, DocumentFigures
 from bot.record.reports.scope import ReportScope
 from bot.slack.client import SlackClient, SlackRefused
+from bot.slack.membership import locales
 from bot.slack.membership.audience import AudienceResolver
 from bot.slack.replies import direct_message
 from ingest.tables import DocumentRow
@@ -59,7 +61,10 @@ class Reminders:
                 return False
             shown, n_more = cut(listed, MAX_LISTED)
             channel = direct_message.open_channel(self.slack, owner)
-            notices.send(self.slack, notice, channel, wording.to_reminder(shown, n_more))
+            with self.database.transaction() as transaction:
+                spoken = locales.find_speech(transaction, self.workspace, owner)
+            with speech.speak(spoken):
+                notices.send(self.slack, notice, channel, wording.to_reminder(shown, n_more))
         except SlackRefused as error:
             if error.is_transient:
                 raise

@@ -14,6 +14,7 @@ import agent.settings
 from agent import observability
 from agent.errors import ReplyError
 from agent.store.database import Database
+from agent.translation import speech
 from agent.types import Audience
 from bot.record import export_scope
 from bot.record.reports import notices, wording
@@ -23,6 +24,7 @@ from bot.record.reports.report import make_report
 from bot.record.reports.scope import ReportScope
 from bot.slack.client import SlackClient, SlackRefused
 from bot.slack.interactions.feedback import source_owners
+from bot.slack.membership import locales
 from bot.slack.membership.audience import AudienceResolver
 from bot.slack.membership.directory import SlackDirectory
 from ingest.access.reader_sets import ReaderSets
@@ -81,7 +83,9 @@ class WeeklyReport:
             raise ReplyError("who is in the report's channel changes while it is made", is_transient=True)
         if not report.asked.n_asked:
             return False
-        notices.send(self.slack, notice, self.channel, wording.to_message(report, self.zone))
+        with speech.speak(locales.choose("")):  # many read it, and nobody asked
+            message = wording.to_message(report, self.zone)
+        notices.send(self.slack, notice, self.channel, message)
         return True
 
     def _look_up_readers(self) -> Audience:

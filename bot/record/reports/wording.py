@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from agent.text import count, shorten
+from agent.text import shorten
+from agent.translation import dates
+from agent.translation.speech import mark, say, say_plural
 from bot.record.reports.documents import DocumentFigures
 from bot.record.reports.questions import AskedCounts, QuestionGroup
 from bot.record.reports.report import Report
@@ -23,20 +25,23 @@ from ingest.documents.upkeep import EXPIRES_EXAMPLE, REVIEW_EXAMPLE, Staleness
 
 QUESTION_CHARS = 200
 SECTION_CHARS = 3_000  # Slack's limit
-NOTHING_ASKED = "No question was asked in this time."
-WRITE_IT_DOWN = "Write the answer into a document: the next sync reads it."
-SEE_WHAT_WAS_WRONG = (
+NOTHING_ASKED = mark("No question was asked in this time.")
+WRITE_IT_DOWN = mark("Write the answer into a document: the next sync reads it.")
+SEE_WHAT_WAS_WRONG = mark(
     "`docent sessions list --rating down` lists the answers, `docent sessions show` what was said of them."
 )
-SAY_HOW_LONG = (
-    f"Bring them up to date, or say in the front matter how long they hold: `review_in` ({REVIEW_EXAMPLE}) after "
-    f"`updated`, or `expires` ({EXPIRES_EXAMPLE})."
+SAY_HOW_LONG = mark(
+    "Bring them up to date, or say in the front matter how long they hold: `review_in` ({review_in}) after "
+    "`updated`, or `expires` ({expires})."
 )
-NAME_AN_OWNER = "Name an owner, who hears of it at once: `owner_slack` in the front matter, or in docent.toml."
-REMINDER = "You are named as the owner of documents that I answer from. These need a look:"
-REMINDER_END = (
-    f"{SAY_HOW_LONG}\nI write once a month at most. If somebody else looks after them now, change `owner_slack`: "
-    "it stands in their front matter, or in docent.toml."
+EXAMPLES = {"review_in": REVIEW_EXAMPLE, "expires": EXPIRES_EXAMPLE}
+NAME_AN_OWNER = mark(
+    "Name an owner, who hears of it at once: `owner_slack` in the front matter, or in docent.toml."
+)
+REMINDER = mark("You are named as the owner of documents that I answer from. These need a look:")
+REMINDER_END = mark(
+    "I write once a month at most. If somebody else looks after them now, change `owner_slack`: it stands in "
+    "their front matter, or in docent.toml."
 )
 
 
@@ -64,7 +69,7 @@ def to_lines(report: Report, zone: ZoneInfo) -> Iterator[str]:
     yield _describe_time(report, zone)
     yield describe_counts(report.asked)
     if report.asked.n_private:
-        yield f"Not answered and asked in private, so not shown: {report.asked.n_private:,}."
+        yield f"Not answered and asked in private, so not shown: {report.asked.n_private:,}."  # in the terminal
     groups = [line for one in report.groups for line in _quote_for_terminal(one)]
     for part in _make_parts(report, groups, _name):
         yield from ("", part.title, *(f"  {line}" for line in part.lines))
@@ -75,64 +80,78 @@ def to_lines(report: Report, zone: ZoneInfo) -> Iterator[str]:
 def to_reminder(documents: Sequence[DocumentFigures], n_more: int) -> Sequence[Message]:
     """Returns the forms of the message for an owner."""
     lines = [f"• {_link(one)}  ·  {_join(_describe_down(one), _describe_stale(one))}" for one in documents]
-    more = [f"… and {n_more:,} more"] if n_more else []
-    return _to_forms([REMINDER, "\n".join([*lines, *more]), REMINDER_END])
+    more = [say("… and {n} more", n=n_more)] if n_more else []
+    end = "\n".join([say(SAY_HOW_LONG, **EXAMPLES), say(REMINDER_END)])
+    return _to_forms([say(REMINDER), "\n".join([*lines, *more]), end])
 
 
 def describe_counts(asked: AskedCounts) -> str:
     """Says in a sentence how many questions there were, and how many the documents did not answer."""
     if not asked.n_asked:
-        return NOTHING_ASKED
-    questions = f"{count(asked.n_asked, 'question')} {'was' if asked.n_asked == 1 else 'were'} asked"
+        return say(NOTHING_ASKED)
+    questions = say_plural("{n} question was asked", "{n} questions were asked", asked.n_asked)
     if not asked.n_unanswered:
-        return f"{questions}, and none was left without an answer from the documents."
-    return f"{questions}; the documents did not answer {asked.n_unanswered:,}."
+        return say("{questions}, and none was left without an answer from the documents.", questions=questions)
+    return say("{questions}; the documents did not answer {n}.", questions=questions, n=asked.n_unanswered)
 
 
 def describe_staleness(staleness: Staleness) -> str:
     """Says why a document may be out of date."""
     if staleness.expired:
-        return f"expired {ages.describe_days(staleness.expired)}"
+        return say("expired {when}", when=ages.describe_days(staleness.expired))
     if staleness.review:
-        return f"due for review since {staleness.review:%-d %B %Y}"
+        return say("due for review since {day}", day=dates.name_date(staleness.review))
     if staleness.changed:
-        return f"last changed {ages.describe_days(staleness.changed)}"
-    return f"its front matter says “{clean_label(staleness.mistake)}”, which I cannot read"
+        return say("last changed {when}", when=ages.describe_days(staleness.changed))
+    mistake = clean_label(staleness.mistake)
+    return say("its front matter says “{mistake}”, which I cannot read", mistake=mistake)
 
 
 def _make_parts(report: Report, groups: Sequence[str], format_: Format) -> Iterator[ReportPart]:
     if groups:
-        yield ReportPart("Not answered by the documents", groups, WRITE_IT_DOWN)
+        yield ReportPart(say("Not answered by the documents"), groups, say(WRITE_IT_DOWN))
     if report.most_used:
-        lines = [f"{format_(one)}  ·  cited in {count(one.n_answers, 'answer')}" for one in report.most_used]
-        yield ReportPart("Used most", lines)
+        lines = [_join(format_(one), _describe_use(one)) for one in report.most_used]
+        yield ReportPart(say("Used most"), lines)
     if report.most_down_voted:
         lines = [f"{format_(one)}  ·  {_describe_down(one)}" for one in report.most_down_voted]
-        yield ReportPart("Rated 👎 most", lines, SEE_WHAT_WAS_WRONG)
+        yield ReportPart(say("Rated 👎 most"), lines, say(SEE_WHAT_WAS_WRONG))
     if report.reported:
         lines = [f"{format_(one)}  ·  {_describe_faults(one)}" for one in report.reported]
-        yield ReportPart("Said to be out of date or wrong, with nobody to tell", lines, NAME_AN_OWNER)
+        yield ReportPart(say("Said to be out of date or wrong, with nobody to tell"), lines, say(NAME_AN_OWNER))
     if report.stale:
         lines = [f"{format_(one)}  ·  {_describe_stale(one)}" for one in report.stale]
-        yield ReportPart("Cited, and perhaps out of date", lines, SAY_HOW_LONG)
+        yield ReportPart(say("Cited, and perhaps out of date"), lines, say(SAY_HOW_LONG, **EXAMPLES))
 
 
 def _describe_time(report: Report, zone: ZoneInfo) -> str:
     since, until = (_describe_day(moment.astimezone(zone)) for moment in (report.since, report.until))
-    return f"What people asked from {since} to {until}"
+    return say("What people asked from {since} to {until}", since=since, until=until)
 
 
 def _describe_day(moment: datetime) -> str:
-    return f"{moment:%-d %B %Y}"
+    return dates.name_date(moment)
+
+
+def _describe_use(document: DocumentFigures) -> str:
+    return say_plural("cited in {n} answer", "cited in {n} answers", document.n_answers)
 
 
 def _describe_down(document: DocumentFigures) -> str:
-    return f"{document.n_down:,} 👎 on {count(document.n_answers, 'answer')}" if document.n_down else ""
+    if not document.n_down:
+        return ""
+    return say_plural(
+        "{n_down} 👎 on {n} answer", "{n_down} 👎 on {n} answers", document.n_answers, n_down=document.n_down
+    )
 
 
 def _describe_faults(document: DocumentFigures) -> str:
-    faults = ((document.n_wrong, "wrong"), (document.n_outdated, "out of date"))
-    return ", ".join(f"{fault} ({count(n, 'reader')})" for n, fault in faults if n)
+    faults = ((document.n_wrong, mark("wrong")), (document.n_outdated, mark("out of date")))
+    return ", ".join(f"{say(fault)} ({_count_readers(n)})" for n, fault in faults if n)
+
+
+def _count_readers(n: int) -> str:
+    return say_plural("{n} reader", "{n} readers", n)
 
 
 def _describe_stale(document: DocumentFigures) -> str:
@@ -148,7 +167,7 @@ def _clean_title(document: DocumentFigures) -> str:
 
 
 def _times(n: int) -> str:
-    return "once" if n == 1 else f"{n:,} times"
+    return say_plural("once", "{n} times", n)
 
 
 def _quote_for_slack(group: QuestionGroup) -> str:

@@ -31,6 +31,7 @@ _DELETE = tuple(
         "DELETE FROM verified_answers WHERE place ->> 'team' = :workspace",  # leaves the index by the clock
         "DELETE FROM thread_settings WHERE split_part(key, ':', 2) = :workspace",
         "DELETE FROM notices WHERE starts_with(split_part(subject, ':', 2), :workspace || '/')",
+        "DELETE FROM slack_locales WHERE workspace = :workspace",
         "DELETE FROM workspace_budgets WHERE workspace = :workspace",
         "DELETE FROM workspaces WHERE id = :workspace AND removed_at IS NOT NULL",
     )

@@ -22,17 +22,21 @@ from bot.slack.channels.channel_settings import ChannelSettings, ChannelVersion,
 REFRESH_SECONDS = 3.0
 ANEW_SECONDS = 300.0
 MAX_THREADS = 20_000  # those that were changed last
+MAX_PEOPLE = 50_000  # whose locale is known here: 10 MB
 OVERLAP_SECONDS = 30  # a change counts from its own time, and is seen once its transaction has ended
 
 _LOAD = text("""
 SELECT (SELECT jsonb_agg(jsonb_build_array(team, channel, settings)) FROM (
             SELECT DISTINCT ON (team, channel) team, channel, settings - ARRAY['tone', 'instructions'] AS settings
             FROM channel_settings WHERE (team, channel) IN (
-                SELECT team, channel FROM channel_settings WHERE changed_at >= to_timestamp(:channels_since))
+                SELECT team, channel FROM channel_settings WHERE changed_at >= to_timestamp(:since_or_ever))
             ORDER BY team, channel, version DESC) AS latest),
        (SELECT jsonb_agg(jsonb_build_array(key, follow_ups) ORDER BY changed_at) FROM (
             SELECT key, follow_ups, changed_at FROM thread_settings WHERE changed_at >= to_timestamp(:since)
             ORDER BY changed_at DESC LIMIT :limit) AS changed),
+       (SELECT jsonb_agg(jsonb_build_array(workspace, user_id, locale)) FROM (
+            SELECT workspace, user_id, locale FROM slack_locales WHERE changed_at >= to_timestamp(:since_or_ever)
+            ORDER BY changed_at DESC LIMIT :people) AS people),
        extract(epoch FROM clock_timestamp())
 """)
 
@@ -45,6 +49,7 @@ class SettingsCache:
     max_threads: int = MAX_THREADS
     _channels: Mapping[tuple[str, str], ChannelSettings] = field(default_factory=dict)
     _threads: "OrderedDict[str, str]" = field(default_factory=OrderedDict)
+    _locales: Mapping[tuple[str, str], str] = field(default_factory=dict)
     _since: float = 0.0
     _anew_at: float = 0.0  # time.monotonic() seconds
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -61,6 +66,10 @@ class SettingsCache:
             return FollowUps.MUTED
         chosen = self._threads.get(key, "")
         return FollowUps(chosen) if chosen in set(FollowUps) else settings.follow_ups
+
+    def locale_of(self, team: str, user_id: str) -> str:
+        """Returns what a person's Slack is set to; empty where it is not known."""
+        return self._locales.get((team, user_id), "")
 
     def note_channel(self, version: ChannelVersion) -> None:
         """Knows at once what this process has stored."""
@@ -79,8 +88,9 @@ class SettingsCache:
         since = 0.0 if is_anew else self._since
         try:
             with database.transaction() as transaction:
-                values = {"channels_since": since, "since": self._since, "limit": self.max_threads}
-                channels, threads, now = transaction.execute(_LOAD, values).one()
+                values = {"since_or_ever": since, "since": self._since, "limit": self.max_threads}
+                values["people"] = MAX_PEOPLE
+                channels, threads, people, now = transaction.execute(_LOAD, values).one()
         except SQLAlchemyError as error:
             observability.log.warning("settings_not_read", error_type=type(error).__name__)
             return 0
@@ -92,6 +102,9 @@ class SettingsCache:
             with self._lock:
                 self._channels = known if is_anew else {**self._channels, **known}
         self._keep([(str(key), str(follow_ups)) for key, follow_ups in threads or ()])
+        if people or is_anew:
+            locales = {(str(team), str(user)): str(locale) for team, user, locale in people or ()}
+            self._locales = locales if is_anew else dict([*self._locales.items(), *locales.items()][-MAX_PEOPLE:])
         self._since = float(now) - OVERLAP_SECONDS
         if is_anew:
             self._anew_at = time.monotonic() + ANEW_SECONDS

@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import text
 
 from agent.store.database import Transaction
+from agent.translation.speech import mark, say
 from bot.slack.block_kit import Option, OverflowMenu, plain_text
 from bot.slack.channels.channel_settings import FollowUps
 from bot.slack.client import Payload
@@ -22,18 +23,26 @@ AS_CHANNEL = "channel"
 CHOICES: Sequence[tuple[str, str, str]] = (  # a value, what the menu calls it, what is said once it is chosen
     (
         FollowUps.ALWAYS,
-        "Listen to everyone here",
-        "I answer everybody in this thread now, also without a mention.",
+        mark("Listen to everyone here"),
+        mark("I answer everybody in this thread now, also without a mention."),
     ),
-    (FollowUps.MENTION, "Only when mentioned", "I answer in this thread only where I am mentioned now."),
-    (FollowUps.MUTED, "Mute", "I stay quiet in this thread now. The same menu lets me speak again."),
-    (AS_CHANNEL, "As usual in this channel", "In this thread I answer as usual in this channel again."),
+    (
+        FollowUps.MENTION,
+        mark("Only when mentioned"),
+        mark("I answer in this thread only where I am mentioned now."),
+    ),
+    (FollowUps.MUTED, mark("Mute"), mark("I stay quiet in this thread now. The same menu lets me speak again.")),
+    (
+        AS_CHANNEL,
+        mark("As usual in this channel"),
+        mark("In this thread I answer as usual in this channel again."),
+    ),
 )
-MUTED = (
+MUTED = mark(
     "I am muted in this thread. Whoever asked first in it can change that in the menu below my first answer; or "
     "mention me outside of the thread."
 )
-NOT_YOURS = "Only <@{owner}>, who asked first in this thread, can change that."
+NOT_YOURS = mark("Only <@{owner}>, who asked first in this thread, can change that.")
 
 
 @dataclass(frozen=True)
@@ -55,13 +64,13 @@ class ThreadChoice:
 
 def build() -> OverflowMenu:
     """Builds the menu."""
-    options: list[Option] = [{"text": plain_text(label), "value": str(value)} for value, label, _ in CHOICES]
+    options: list[Option] = [{"text": plain_text(say(label)), "value": str(value)} for value, label, _ in CHOICES]
     return {"type": "overflow", "action_id": ACTION, "options": options}
 
 
 def parse_click(body: Payload, action: Payload) -> MenuClick | None:
     """Reads a choice; returns None for what is none of ours."""
-    known = {str(value): reply for value, _, reply in CHOICES}
+    known = {str(value): say(reply) for value, _, reply in CHOICES}
     value = to_string(to_object(action.get("selected_option")).get("value"))
     clicked = clicked_message.read(body)
     if value not in known or clicked is None or not clicked.thread_ts:

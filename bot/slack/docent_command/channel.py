@@ -5,6 +5,7 @@ import re
 
 from agent.errors import ReplyError, UserError
 from agent.text import cut
+from agent.translation.speech import mark, say
 from bot.slack.block_kit import Message
 from bot.slack.channels import channel_settings, thread_menu
 from bot.slack.channels.channel_settings import SETTINGS, FollowUps
@@ -22,14 +23,16 @@ QUOTES = '"“”„'
 NO_CHANNEL = "Settings are of channels: use the command in one."
 NO_FORM = "Slack did not open the form. Please try again, or write `{command} settings NAME VALUE`."
 NOTHING_EVER = "Nothing was ever set for this channel."
-NOT_A_LINK = (
+NOT_A_LINK = mark(
     "`{command} {name}` is for this channel; with the link to a message (*Copy link* in its menu) it is for that "
     "message's thread."
 )
-NOT_YOUR_THREAD = "Only <@{owner}>, who asked first in that thread, and the people who operate me can do that."
-NO_THREAD = "I have answered nothing in that thread, so there is nothing to mute."
-MUTED_THREAD = "I stay quiet in that thread now. `{command} unmute` and the link to it lets me speak again."
-UNMUTED_THREAD = "I answer in that thread again, as usual in its channel."
+NOT_YOUR_THREAD = mark(
+    "Only <@{owner}>, who asked first in that thread, and the people who operate me can do that."
+)
+NO_THREAD = mark("I have answered nothing in that thread, so there is nothing to mute.")
+MUTED_THREAD = mark("I stay quiet in that thread now. `{command} unmute` and the link to it lets me speak again.")
+UNMUTED_THREAD = mark("I answer in that thread again, as usual in its channel.")
 _THREAD_TS = re.compile(r"[?&]thread_ts=(\d{1,12}\.\d{1,6})")
 
 
@@ -77,7 +80,7 @@ def _mute(context: HomeContext, call: DocentCall, *, is_muted: bool) -> Message:
 def _mute_thread(context: HomeContext, call: DocentCall, *, is_muted: bool) -> str:
     linked = permalinks.find(call.words)
     if len(linked) != 1 or not permalinks.is_own(context.slack, linked[0]):
-        raise UserError(NOT_A_LINK.format(command=call.command, name="mute" if is_muted else "unmute"))
+        raise UserError(say(NOT_A_LINK, command=call.command, name="mute" if is_muted else "unmute"))
     root = _THREAD_TS.search(call.words)
     channel, ts = linked[0].channel, root[1] if root else linked[0].ts
     address = ReplyAddress(call.address.team_id, channel, call.address.user_id, thread_ts=ts)
@@ -89,10 +92,10 @@ def _mute_thread(context: HomeContext, call: DocentCall, *, is_muted: bool) -> s
         )
     if not choice.is_stored:
         if not _is_member(context, address):  # who asked there is none of their business
-            return NO_THREAD
-        return NOT_YOUR_THREAD.format(owner=choice.owner) if choice.owner else NO_THREAD
+            return say(NO_THREAD)
+        return say(NOT_YOUR_THREAD, owner=choice.owner) if choice.owner else say(NO_THREAD)
     context.settings.note_thread(address.session_key, follow_ups)
-    return MUTED_THREAD.format(command=call.command) if is_muted else UNMUTED_THREAD
+    return say(MUTED_THREAD, command=call.command) if is_muted else say(UNMUTED_THREAD)
 
 
 def _is_member(context: HomeContext, address: ReplyAddress) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from slack_bolt import Ack, App
 
+from agent.translation.speech import join, mark, say
 from bot.slack.block_kit import Message
 from bot.slack.client import Payload
 from bot.slack.docent_command import subcommands
@@ -13,9 +14,9 @@ from bot.slack.intake import events
 from bot.slack.interactions import response_url
 from bot.slack.interactions.background import Background
 
-UNKNOWN = "I do not know `{command} {word}`."
-MEANT = "Did you mean `{command} {closest}`?"
-UNREADABLE = "I cannot tell where you are. Please try again in a minute."
+UNKNOWN = mark("I do not know `{command} {word}`.")
+MEANT = mark("Did you mean `{command} {closest}`?")
+UNREADABLE = mark("I cannot tell where you are. Please try again in a minute.")
 WORD_CHARS = 40
 
 
@@ -24,14 +25,14 @@ class DocentCommand:
 
     def __init__(self, background: Background, table: Sequence[Subcommand]) -> None:
         self._background = background
-        help_ = Subcommand("help", "", "shows this", self._help)
+        help_ = Subcommand("help", "", mark("shows this"), self._help)
         self._table = {one.name: one for one in (*table, help_)}
 
     def on_command(self, ack: Ack, body: Payload) -> None:
         """Acknowledges, and does what was asked for."""
         command = events.parse_command(body)
         if command is None:
-            ack(text=UNREADABLE, response_type="ephemeral")
+            ack(text=say(UNREADABLE), response_type="ephemeral")
             return
         ack()
         call = DocentCall(command.address, command.question, command.trigger_id, command.name)
@@ -45,9 +46,9 @@ class DocentCommand:
         if found.subcommand:
             return found.subcommand.run(DocentCall(call.address, found.words, call.trigger_id, call.command))
         word = call.words.split()[0][:WORD_CHARS].replace("`", "'")
-        said = [UNKNOWN.format(command=call.command, word=word)]
-        said += [MEANT.format(command=call.command, closest=found.closest)] if found.closest else []
-        return {"text": f"{' '.join(said)}\n{subcommands.explain([*self._table.values()], call.command)}"}
+        said = [say(UNKNOWN, command=call.command, word=word)]
+        said += [say(MEANT, command=call.command, closest=found.closest)] if found.closest else []
+        return {"text": f"{join(said)}\n{subcommands.explain([*self._table.values()], call.command)}"}
 
     def _help(self, call: DocentCall) -> Message:
         return {"text": subcommands.explain([*self._table.values()], call.command)}

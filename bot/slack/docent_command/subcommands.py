@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from agent.translation.speech import mark, say
 from bot.slack.block_kit import Message
 from bot.slack.inbox import ReplyAddress
 
-ASK = "To ask something, mention me, write to me, or use `/ask`."
+ASK = mark("To ask something, mention me, write to me, or use `/ask`.")
 
 
 @dataclass(frozen=True)
@@ -63,5 +64,7 @@ def find(subcommands: Mapping[str, Subcommand], text: str) -> FoundSubcommand:
 
 def explain(subcommands: Sequence[Subcommand], command: str) -> str:
     """Returns what the command can do, in Slack's markup."""
-    lines = [f"• `{' '.join(filter(None, [command, one.name, one.usage]))}`  {one.help}" for one in subcommands]
-    return "\n".join([f"*What `{command}` does*", *lines, ASK])
+    lines = [
+        f"• `{' '.join([command, one.name, say(one.usage)]).strip()}`  {say(one.help)}" for one in subcommands
+    ]
+    return "\n".join([say("*What `{command}` does*", command=command), *lines, say(ASK)])

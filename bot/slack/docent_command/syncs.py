@@ -3,6 +3,7 @@
 from difflib import get_close_matches
 
 from agent.errors import UserError
+from agent.translation.speech import say
 from bot.slack.block_kit import Message
 from bot.slack.docent_command.subcommands import DocentCall
 from bot.slack.home import listeners
@@ -15,7 +16,7 @@ NOTHING_DECLARED = "No source is declared in docent.toml, so there is nothing th
 def sync(context: HomeContext, call: DocentCall) -> Message:
     """Requests syncs for an operator; tells everybody else who can."""
     if not context.operators.has(call.address.user_id):
-        return {"text": listeners.ONLY_OPERATORS}
+        return {"text": say(listeners.ONLY_OPERATORS)}
     declared = [*context.syncs.list_declared()]
     if not declared:
         raise UserError(NOTHING_DECLARED)

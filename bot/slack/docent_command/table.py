@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from agent.translation.speech import mark
 from bot.slack.docent_command import channel, status, syncs
 from bot.slack.docent_command.subcommands import Subcommand
 from bot.slack.home.context import HomeContext
@@ -15,18 +16,23 @@ def build(context: HomeContext, scheduled: ScheduledCommand) -> list[Subcommand]
         Subcommand(
             "status",
             "",
-            "what I can answer from, how fresh it is, what is set here",
+            mark("what I can answer from, how fresh it is, what is set here"),
             partial(status.show, context),
         ),
         Subcommand(
             "settings",
             "[show | history | NAME VALUE]",
-            "edits what is set for this channel, or shows it",
+            mark("edits what is set for this channel, or shows it"),
             partial(channel.settings, context),
         ),
-        Subcommand("sync", "[SOURCE]", "reads changed documents again (operators)", partial(syncs.sync, context)),
         Subcommand(
-            "mute", "[LINK]", "I stay quiet in this channel, or in a linked thread", partial(channel.mute, context)
+            "sync", "[SOURCE]", mark("reads changed documents again (operators)"), partial(syncs.sync, context)
+        ),
+        Subcommand(
+            "mute",
+            "[LINK]",
+            mark("I stay quiet in this channel, or in a linked thread"),
+            partial(channel.mute, context),
         ),
         Subcommand(
             scheduled_command.WORD,
@@ -34,5 +40,5 @@ def build(context: HomeContext, scheduled: ScheduledCommand) -> list[Subcommand]
             scheduled_command.HELP,
             lambda call: scheduled.answer(call.address, call.words, call.command),
         ),
-        Subcommand("unmute", "[LINK]", "I speak there again", partial(channel.unmute, context)),
+        Subcommand("unmute", "[LINK]", mark("I speak there again"), partial(channel.unmute, context)),
     ]

@@ -10,6 +10,7 @@ from slack_bolt import Ack, App
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observability
+from agent.translation.speech import mark, say
 from bot.slack.block_kit import Message
 from bot.slack.client import Payload
 from bot.slack.home import channel_editing, channel_form, home_tab, operator_view
@@ -21,7 +22,7 @@ from bot.slack.reading.foreign_json import to_id, to_object, to_string
 SYNC_BUTTONS = re.compile(rf"^{operator_view.SYNC}_\d+$")
 REQUESTED = "The sync of *{name}* was requested. It begins in a moment."
 RUNS = "*{name}* is being synced already."
-ONLY_OPERATORS = "Only the people who operate me, and the workspace's admins, can sync sources."
+ONLY_OPERATORS = mark("Only the people who operate me, and the workspace's admins, can sync sources.")
 
 
 class HomeListeners:
@@ -86,7 +87,7 @@ class HomeListeners:
             saved = channel_editing.save(self._context, form, user_id)
         except SQLAlchemyError as error:
             observability.report(error, event="channel_form_not_stored")
-            ack(response_action="errors", errors=dict.fromkeys(list(form.values)[:1], AWAY))
+            ack(response_action="errors", errors=dict.fromkeys(list(form.values)[:1], say(AWAY)))
             return
         if saved.errors:
             ack(response_action="errors", errors=dict(saved.errors))
@@ -114,7 +115,7 @@ def register(app: App, of: Callable[[Payload], HomeListeners]) -> None:
 def request_sync(context: HomeContext, user_id: str, name: str) -> str:
     """Requests a sync for an operator; returns what to say, and raises :class:`agent.errors.UserError`."""
     if not context.operators.has(user_id):
-        return ONLY_OPERATORS
+        return say(ONLY_OPERATORS)
     return (REQUESTED if context.syncs.request(name) else RUNS).format(name=name)
 
 

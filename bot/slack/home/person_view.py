@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.text import count, cut, shorten
+from agent.text import cut, shorten
+from agent.translation.speech import mark, say, say_plural
 from agent.types import EndReason, TurnStatus
 from bot.slack.home import layout
 from bot.slack.home.freshness import ReadableSource
@@ -17,24 +18,24 @@ from bot.slack.replies.text.markdown import escape
 MAX_SOURCES = 20
 QUESTION_CHARS, COMMENT_CHARS, NAME_CHARS = 110, 160, 60
 HOW_TO_ASK = (
-    "*How to ask*",
-    "• Mention me in a channel that I am in, or write to me under *Messages*.",
-    "• `/ask` and your question: only you see the answer, and may share it.",
-    "• *Ask Docent about this* in the menu of any message asks about that message.",
-    "• In a thread ask on without mentioning me. *Show how* below an answer says how it came about.",
-    "• `{command} help` has the rest.",
+    mark("*How to ask*"),
+    mark("• Mention me in a channel that I am in, or write to me under *Messages*."),
+    mark("• `/ask` and your question: only you see the answer, and may share it."),
+    mark("• *Ask Docent about this* in the menu of any message asks about that message."),
+    mark("• In a thread ask on without mentioning me. *Show how* below an answer says how it came about."),
+    mark("• `{command} help` has the rest."),
 )
-NO_SOURCES = "No documents that you may read have been read in yet."
-UNKNOWN = "I could not look up in Slack what you may read. Open this tab again in a minute."
-NO_QUESTIONS = "You have not asked me anything yet."
-NO_RATINGS = "Below an answer you can say with 👍 or 👎 whether it helped."
+NO_SOURCES = mark("No documents that you may read have been read in yet.")
+UNKNOWN = mark("I could not look up in Slack what you may read. Open this tab again in a minute.")
+NO_QUESTIONS = mark("You have not asked me anything yet.")
+NO_RATINGS = mark("Below an answer you can say with 👍 or 👎 whether it helped.")
 THUMBS = {1: "👍", -1: "👎"}
 OUTCOMES = {
-    EndReason.NO_EVIDENCE: "not in the documents",
-    EndReason.WEAK_EVIDENCE: "hardly in the documents",
-    EndReason.STOPPED: "stopped",
-    EndReason.NOT_ALLOWED: "not answered there",
-    EndReason.TOO_LONG: "too long",
+    EndReason.NO_EVIDENCE: mark("not in the documents"),
+    EndReason.WEAK_EVIDENCE: mark("hardly in the documents"),
+    EndReason.STOPPED: mark("stopped"),
+    EndReason.NOT_ALLOWED: mark("not answered there"),
+    EndReason.TOO_LONG: mark("too long"),
     EndReason.SMALL_TALK: "",
     EndReason.GREETING: "",
 }
@@ -56,26 +57,26 @@ def build(page: PersonPage, at: datetime) -> list[HomeBlock]:
     questions = [_format_question(one, page.workspace_url, at) for one in page.questions]
     ratings = [_format_rating(one, page.workspace_url, at) for one in page.ratings]
     return [
-        layout.header("Ask the company's documents"),
-        layout.section(line.format(command=page.command) for line in HOW_TO_ASK),
+        layout.header(say("Ask the company's documents")),
+        layout.section(say(line, command=page.command) for line in HOW_TO_ASK),
         layout.divider(),
         *build_sources(page.sources, at),
         layout.divider(),
-        layout.section(["*Your questions of late*", *(questions or [NO_QUESTIONS])]),
+        layout.section([say("*Your questions of late*"), *(questions or [say(NO_QUESTIONS)])]),
         layout.divider(),
-        layout.section(["*Your feedback*", *(ratings or [NO_RATINGS])]),
+        layout.section([say("*Your feedback*"), *(ratings or [say(NO_RATINGS)])]),
     ]
 
 
 def build_sources(sources: Sequence[ReadableSource] | None, at: datetime) -> list[HomeBlock]:
     """Builds the list of what a person may read."""
-    title = "*What I can answer from*, of what you may read"
+    title = say("*What I can answer from*, of what you may read")
     if sources is None:
-        return [layout.section([title, UNKNOWN])]
+        return [layout.section([title, say(UNKNOWN)])]
     shown, n_more = cut(sources, MAX_SOURCES)
     lines = [_format_source(one, at) for one in shown]
-    lines += [f"… and {n_more} more"] if n_more else []
-    return [layout.section([title, *(lines or [NO_SOURCES])])]
+    lines += [say("… and {n} more", n=n_more)] if n_more else []
+    return [layout.section([title, *(lines or [say(NO_SOURCES)])])]
 
 
 def link(text: str, place: Place, workspace_url: str) -> str:
@@ -91,12 +92,14 @@ def say_name(name: str) -> str:
 
 
 def _format_source(source: ReadableSource, at: datetime) -> str:
-    synced = f"synced {ages.describe_moment(source.synced_at, at)}" if source.synced_at else ""
-    return _join(f"• *{say_name(source.name)}*", count(source.n_documents, "document"), synced)
+    synced = say("synced {when}", when=ages.describe_moment(source.synced_at, at)) if source.synced_at else ""
+    return _join(
+        f"• *{say_name(source.name)}*", say_plural("{n} document", "{n} documents", source.n_documents), synced
+    )
 
 
 def _format_question(one: OwnQuestion, workspace_url: str, at: datetime) -> str:
-    asked = shorten(clean_label(one.question), QUESTION_CHARS) or "(a message)"
+    asked = shorten(clean_label(one.question), QUESTION_CHARS) or say("(a message)")
     rating = THUMBS[one.rating] if one.rating else ""
     when = ages.describe_moment(one.asked_at, at)
     return _join(f"• {link(asked, one.place, workspace_url)}", _say_outcome(one), rating, when)
@@ -104,14 +107,15 @@ def _format_question(one: OwnQuestion, workspace_url: str, at: datetime) -> str:
 
 def _say_outcome(one: OwnQuestion) -> str:
     if one.status in (TurnStatus.QUEUED, TurnStatus.RUNNING):
-        return "_being answered_"
+        return say("_being answered_")
     if one.error_id:
-        return f"failed, error id `{one.error_id}`"
-    return next((said for reason, said in OUTCOMES.items() if reason == one.reason), "answered")
+        return say("failed, error id `{id}`", id=one.error_id)
+    said = next((said for reason, said in OUTCOMES.items() if reason == one.reason), mark("answered"))
+    return say(said) if said else ""
 
 
 def _format_rating(one: OwnRating, workspace_url: str, at: datetime) -> str:
-    question = shorten(clean_label(one.question), QUESTION_CHARS) or "an answer to somebody else"
+    question = shorten(clean_label(one.question), QUESTION_CHARS) or say("an answer to somebody else")
     comment = shorten(clean_label(one.comment), COMMENT_CHARS)
     said = f"“{escape(comment)}”" if comment else ""
     rated = ages.describe_moment(one.rated_at, at)

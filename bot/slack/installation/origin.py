@@ -38,6 +38,19 @@ def find_workspace(body: Payload) -> str:
     )
 
 
+def find_person(body: Payload) -> str:
+    """Returns the id of the person who did what Slack tells of; empty where it names nobody.
+
+    >>> find_person({"user_id": "U1"}), find_person({"event": {"user": "U2"}}), find_person({"user": {"id": "U3"}})
+    ('U1', 'U2', 'U3')
+    """
+    event = to_object(body.get("event"))
+    edited = to_object(event.get("message"))
+    return _first(
+        to_object(body.get("user")).get("id"), body.get("user_id"), event.get("user"), edited.get("user")
+    )
+
+
 def find_organisation(body: Payload) -> str:
     """Returns the id of the organisation of Enterprise Grid to which the workspace belongs; empty for none."""
     return _first(

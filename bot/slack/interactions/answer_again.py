@@ -7,6 +7,7 @@ stays: it answered that.
 from typing import TypedDict
 from uuid import UUID
 
+from agent.translation.speech import mark, say
 from bot.slack.block_kit import Block, Button, plain_text
 from bot.slack.client import Payload
 from bot.slack.inbox import ReplyAddress
@@ -15,10 +16,10 @@ from bot.slack.interactions.clicked_message import ClickedMessage
 from bot.slack.reading.foreign_json import to_string
 
 ACTION = "docent_answer_again"
-TEXT = "You changed your question after I had answered it. What stands above answers it as it was."
-BUTTON = "Answer again"
-ASKED = "I answer your question as it is now. The answer will appear in the thread."
-BEFORE = "That question was asked again before, or there is nothing stored of it any more."
+TEXT = mark("You changed your question after I had answered it. What stands above answers it as it was.")
+BUTTON = mark("Answer again")
+ASKED = mark("I answer your question as it is now. The answer will appear in the thread.")
+BEFORE = mark("That question was asked again before, or there is nothing stored of it any more.")
 
 
 class Offer(TypedDict):
@@ -35,16 +36,16 @@ def build(address: ReplyAddress, turn_id: UUID) -> Offer:
     button: Button = {
         "type": "button",
         "action_id": ACTION,
-        "text": plain_text(BUTTON),
+        "text": plain_text(say(BUTTON)),
         "value": str(turn_id),
-        "accessibility_label": BUTTON,
+        "accessibility_label": say(BUTTON),
     }
     return {
         "channel": address.channel,
         "thread_ts": address.thread_ts,
-        "text": TEXT,
+        "text": say(TEXT),
         "blocks": [
-            {"type": "section", "text": plain_text(TEXT)},
+            {"type": "section", "text": plain_text(say(TEXT))},
             {"type": "actions", "elements": [button]},
         ],
     }

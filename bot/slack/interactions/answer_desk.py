@@ -14,9 +14,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from agent import observability
 from agent.errors import ReplyError
 from agent.store.database import Database
+from agent.translation.speech import say
 from bot.slack.block_kit import Message, View
 from bot.slack.client import SlackClient
 from bot.slack.interactions import background, publication, recorded_answer, response_url, show_how
+from bot.slack.interactions.background import ContextPool
 from bot.slack.interactions.feedback import feedback_form, source_reports
 from bot.slack.interactions.feedback.source_reports import CitedDocument
 from bot.slack.interactions.forms import PublishOrder
@@ -48,7 +50,7 @@ class AnswerDesk:
     ) -> None:
         self._database, self._slack, self._audiences = database, slack, audiences
         self._operators, self._workspace = frozenset(operators), workspace
-        self._pool = pool or ThreadPoolExecutor(THREADS, thread_name_prefix="answer-desk")
+        self._pool = pool or ContextPool(THREADS, thread_name_prefix="answer-desk")
 
     def show_how(self, turn_id: UUID, user_id: str, *, url: str, thread_ts: str | None = None) -> None:
         """Shows the person how an answer came about, if they asked or are an operator."""
@@ -94,9 +96,9 @@ class AnswerDesk:
     def _explain(self, turn_id: UUID, user_id: str) -> Message:
         recorded = self._load(turn_id)
         if recorded is None:
-            return {"text": show_how.GONE}
+            return {"text": say(show_how.GONE)}
         if user_id != recorded.user_id and user_id not in self._operators:
-            return {"text": show_how.ONLY_ASKER}
+            return {"text": say(show_how.ONLY_ASKER)}
         with self._database.transaction() as transaction:
             steps = recorded_answer.load_steps(transaction, turn_id)
         texts = recorded_answer.read_texts(steps)
@@ -116,11 +118,11 @@ class AnswerDesk:
     def _publish(self, turn_id: UUID, user_id: str, channel: str) -> str:
         recorded = self._load(turn_id)
         if recorded is None:
-            return show_how.GONE
+            return say(show_how.GONE)
         said = publication.publish(
             self._database, self._slack, self._audiences, recorded, user_id=user_id, channel=channel
         )
-        observability.log.info("answer_shared", is_posted=said == publication.DONE.format(channel=channel))
+        observability.log.info("answer_shared", is_posted=said == say(publication.DONE, channel=channel))
         return said
 
     def _load(self, turn_id: UUID) -> RecordedAnswer | None:

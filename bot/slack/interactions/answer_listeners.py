@@ -10,6 +10,7 @@ from slack_bolt import Ack, App
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observability
+from agent.translation.speech import mark, say
 from bot.slack.client import Payload
 from bot.slack.inbox import Origin, ReplyAddress, TooManyQuestions
 from bot.slack.installation import origin
@@ -22,7 +23,7 @@ from bot.slack.reading.foreign_json import to_id, to_object, to_ts
 from bot.slack.replies.closing import buttons
 
 Ask = Callable[[str, ReplyAddress, Origin, str], None]
-TOO_MANY = "That was a lot of questions in one minute. Please ask this one again in {seconds} seconds."
+TOO_MANY = mark("That was a lot of questions in one minute. Please ask this one again in {seconds} seconds.")
 
 
 class AnswerListeners:
@@ -59,7 +60,7 @@ class AnswerListeners:
         """Publishes an answer in the channel that was chosen."""
         order = forms.parse_publish(view)
         if order and not order.target:
-            ack(response_action="errors", errors={forms.FIELD: forms.NO_CHANNEL})
+            ack(response_action="errors", errors={forms.FIELD: say(forms.NO_CHANNEL)})
             return
         ack()
         user_id = to_id(to_object(body.get("user")).get("id"))
@@ -109,13 +110,13 @@ class AnswerListeners:
     def _store_follow_up(self, key: str, address: ReplyAddress, question: str) -> str:
         """Stores the question; returns why it was not."""
         if not question:
-            return forms.EMPTY
+            return say(forms.EMPTY)
         try:
             stored = self._intake.store(key, address, Origin.COMMAND, question, may_come_again=True)
         except SQLAlchemyError as error:
             observability.report(error, event="follow_up_not_stored")
-            return AWAY
-        return TOO_MANY.format(seconds=stored.wait_seconds) if isinstance(stored, TooManyQuestions) else ""
+            return say(AWAY)
+        return say(TOO_MANY, seconds=stored.wait_seconds) if isinstance(stored, TooManyQuestions) else ""
 
 
 def register(app: App, of: Callable[[Payload], AnswerListeners]) -> None:

@@ -3,31 +3,48 @@
 A process that ends finishes what it has begun and what waits, for a few seconds: nothing of it is stored.
 """
 
+import contextvars
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import ParamSpec, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observability
 from agent.errors import ReplyError, UserError
+from agent.translation.speech import mark, say
 from bot.slack.block_kit import Message
 
 THREADS = 4
 FINISH_SECONDS = 4.0  # of a process that ends: within ten, with what it serves by HTTP
-FAILED = "Something went wrong on our side. Please try again; if it happens again, quote *{id}*."
-AWAY = "I cannot do that right now. Please try again in a minute."
+FAILED = mark("Something went wrong on our side. Please try again; if it happens again, quote *{id}*.")
+AWAY = mark("I cannot do that right now. Please try again in a minute.")
 
+Params = ParamSpec("Params")
+Result = TypeVar("Result")
 Work = Callable[[], Message | None]
 Tell = Callable[[Message], None]
+
+
+class ContextPool(ThreadPoolExecutor):
+    """A pool whose threads speak the language of whoever gave them work; see :mod:`agent.translation.speech`."""
+
+    def submit(
+        self, fn: Callable[Params, Result], /, *args: Params.args, **kwargs: Params.kwargs
+    ) -> "Future[Result]":
+        """Does the work later, within a copy of the caller's context."""
+        context = contextvars.copy_context()
+        return super().submit(partial(context.run, fn, *args, **kwargs))
 
 
 class Background:
     """Threads of their own, so that answers wait for no lists and figures."""
 
     def __init__(self, name: str, n_threads: int = THREADS) -> None:
-        self.pool = ThreadPoolExecutor(n_threads, thread_name_prefix=name)
+        self.pool = ContextPool(n_threads, thread_name_prefix=name)
 
     def submit(self, work: Work, tell: Tell) -> None:
         """Does the work later, and tells the person what it returns, or that it failed."""
@@ -57,9 +74,9 @@ def perform(work: Work, tell: Tell) -> None:
         message = {"text": str(error)}
     except (SQLAlchemyError, ReplyError) as error:
         observability.report(error, event="request_failed")
-        message = {"text": AWAY}
+        message = {"text": say(AWAY)}
     except Exception as error:  # noqa: BLE001  a request ends here, visibly
-        message = {"text": FAILED.format(id=observability.report(error, event="request_failed"))}
+        message = {"text": say(FAILED, id=observability.report(error, event="request_failed"))}
     if message is None:
         return
     try:

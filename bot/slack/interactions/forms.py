@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from uuid import UUID
 
+from agent.translation.speech import mark, say
 from bot.slack.block_kit import View, plain_text
 from bot.slack.client import Payload
 from bot.slack.reading.foreign_json import JsonMap, to_object, to_string
@@ -14,8 +15,8 @@ from bot.slack.reading.foreign_json import JsonMap, to_object, to_string
 ASK_ON, PUBLISH = "docent_ask_on_form", "docent_publish_form"
 FIELD = "field"
 QUESTION_CHARS = 3_000
-EMPTY = "Please write your question."
-NO_CHANNEL = "Please choose a channel."
+EMPTY = mark("Please write your question.")
+NO_CHANNEL = mark("Please choose a channel.")
 
 
 @dataclass(frozen=True)
@@ -45,15 +46,15 @@ def build_ask_on(*, session_key: str, channel: str, response_url: str) -> View:
         "type": "modal",
         "callback_id": ASK_ON,
         "private_metadata": json.dumps(kept),
-        "title": plain_text("Ask a follow-up"),
-        "submit": plain_text("Ask"),
-        "close": plain_text("Cancel"),
+        "title": plain_text(say("Ask a follow-up")),
+        "submit": plain_text(say("Ask")),
+        "close": plain_text(say("Cancel")),
         "blocks": [
             {
                 "type": "input",
                 "block_id": FIELD,
                 "optional": False,
-                "label": plain_text("What else would you like to know? Only you see the answer."),
+                "label": plain_text(say("What else would you like to know? Only you see the answer.")),
                 "element": {
                     "type": "plain_text_input",
                     "action_id": FIELD,
@@ -72,15 +73,15 @@ def build_publish(turn_id: UUID, *, channel: str, thread_ts: str) -> View:
         "type": "modal",
         "callback_id": PUBLISH,
         "private_metadata": json.dumps(kept),
-        "title": plain_text("Publish this answer"),
-        "submit": plain_text("Publish"),
-        "close": plain_text("Cancel"),
+        "title": plain_text(say("Publish this answer")),
+        "submit": plain_text(say("Publish")),
+        "close": plain_text(say("Cancel")),
         "blocks": [
             {
                 "type": "input",
                 "block_id": FIELD,
                 "optional": False,
-                "label": plain_text("Your question and the answer are posted, with your name, in"),
+                "label": plain_text(say("Your question and the answer are posted, with your name, in")),
                 "element": {
                     "type": "conversations_select",
                     "action_id": FIELD,

@@ -11,15 +11,17 @@ from uuid import UUID
 
 from agent import observability
 from agent.errors import ReplyError
+from agent.translation.speech import mark, say, say_plural
 from bot.slack.client import QUICK_TIMEOUT_SECONDS, SlackClient
 from bot.slack.inbox import ReplyAddress
 from bot.slack.installation.manifest import to_prompts
 from bot.slack.interactions import answer_again, response_url
+from bot.slack.interactions.background import ContextPool
 
 THREADS = 4
 OFFER_SECONDS = 60.0  # after which an offer is tried no more
 NOTE = {"event_type": "docent_note", "event_payload": {}}  # marks a message that is no answer
-PROMPT_TITLE = "Ask me something about the company's documents, for example:"
+PROMPT_TITLE = mark("Ask me something about the company's documents, for example:")
 
 
 class Notifications:
@@ -33,7 +35,7 @@ class Notifications:
     ) -> None:
         self._slack = slack
         self._prompts = prompts
-        self._pool = pool or ThreadPoolExecutor(THREADS, thread_name_prefix="notifications")
+        self._pool = pool or ContextPool(THREADS, thread_name_prefix="notifications")
 
     def show_queued(self, address: ReplyAddress, n_ahead: int) -> None:
         """Shows in the thread how many of its questions come first."""
@@ -42,14 +44,15 @@ class Notifications:
                 "assistant.threads.setStatus",
                 channel_id=address.channel,
                 thread_ts=address.thread_ts,
-                status=f"queued, {n_ahead} ahead",
+                status=say("queued, {n} ahead", n=n_ahead),
             )
 
     def show_place(self, address: ReplyAddress, n_before: int | None) -> "Future[None]":
         """Shows in the thread how many questions of all threads come first, or takes that away where the question
         waits no more; returns what ends with the call."""
-        questions = "1 question" if n_before == 1 else f"{n_before} questions"
-        place = f"queued, {questions} before yours" if n_before else "queued, yours is the next"
+        place = say("queued, yours is the next")
+        if n_before:
+            place = say_plural("queued, {n} question before yours", "queued, {n} questions before yours", n_before)
         return self._submit(
             "assistant.threads.setStatus",
             channel_id=address.channel,
@@ -90,7 +93,10 @@ class Notifications:
         if self._prompts:
             prompts = to_prompts(self._prompts)
             self._submit(
-                "assistant.threads.setSuggestedPrompts", channel_id=channel, title=PROMPT_TITLE, prompts=prompts
+                "assistant.threads.setSuggestedPrompts",
+                channel_id=channel,
+                title=say(PROMPT_TITLE),
+                prompts=prompts,
             )
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ the documents are.
 
 from uuid import UUID
 
+from agent.translation.speech import mark, say
 from bot.slack.block_kit import Button, ButtonsBlock, SectionBlock, plain_text
 from bot.slack.client import Payload, SlackClient
 from bot.slack.inbox import ReplyAddress
@@ -13,19 +14,21 @@ from bot.slack.interactions import clicked_message
 from bot.slack.reading.foreign_json import to_string
 
 ACTION = "docent_answer_privately"
-TEXT = "There is more on this in documents that you may read, but not everybody here. Only you see this message."
-BUTTON = "Answer me privately"
+TEXT = mark(
+    "There is more on this in documents that you may read, but not everybody here. Only you see this message."
+)
+BUTTON = mark("Answer me privately")
 
 
 def show(slack: SlackClient, address: ReplyAddress, turn_id: UUID) -> None:
     """Shows the offer to the asker; raises :class:`agent.errors.ReplyError`."""
-    said: SectionBlock = {"type": "section", "text": plain_text(TEXT)}
+    said: SectionBlock = {"type": "section", "text": plain_text(say(TEXT))}
     button: Button = {
         "type": "button",
         "action_id": ACTION,
-        "text": plain_text(BUTTON),
+        "text": plain_text(say(BUTTON)),
         "value": str(turn_id),
-        "accessibility_label": BUTTON,
+        "accessibility_label": say(BUTTON),
     }
     buttons: ButtonsBlock = {"type": "actions", "elements": [button]}
     slack.call(
@@ -34,7 +37,7 @@ def show(slack: SlackClient, address: ReplyAddress, turn_id: UUID) -> None:
         channel=address.channel,
         user=address.user_id,
         thread_ts=address.thread_ts,
-        text=TEXT,
+        text=say(TEXT),
         blocks=[said, buttons],
     )
 

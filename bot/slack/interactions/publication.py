@@ -13,6 +13,8 @@ from sqlalchemy.dialects.postgresql import insert
 from agent.errors import ReplyError
 from agent.store.database import Database, Transaction
 from agent.text import shorten
+from agent.translation.languages import SPOKEN
+from agent.translation.speech import join, mark, say, say_in
 from agent.turn import notices
 from agent.types import Audience
 from bot.slack.client import SlackClient, SlackRefused, SlackUnavailable
@@ -32,19 +34,21 @@ PASSAGE_TOOLS = frozenset({"search_docs", "read_document"})  # those of Docent t
 QUESTION_CHARS = 500
 CORRECTION = "✅"  # begins the notice of an answer that somebody has written
 EVENT = "docent_shared"  # marks the message: it is no reply that was lost
-NOT_YOURS = "Only the person who asked can share an answer."
-NOT_COMPLETE = "There is no answer from documents to share here."
-NOT_FOR_ALL = (
+NOT_YOURS = mark("Only the person who asked can share an answer.")
+NOT_COMPLETE = mark("There is no answer from documents to share here.")
+NOT_FOR_ALL = mark(
     "I did not post this in <#{channel}>: it rests on something that not everybody there may read. "
     "Ask me there instead, and I answer from what all of them may read."
 )
-NOT_KNOWN = "I did not post this in <#{channel}>: I could not look up who would see it there. Please try again."
-NOT_A_MEMBER = "I did not post this in <#{channel}>: you are not a member there."
-NOT_INVITED = "I cannot post in <#{channel}> (Slack says “{code}”). Invite me there first, then try again."
-UNCLEAR = "Slack did not answer when I posted this in <#{channel}>. Please look there before you try again."
-IN_PART = "I posted only the beginning of this in <#{channel}>: Slack did not take the rest."
-ALREADY = "This answer was posted in <#{channel}> before."
-DONE = "I posted your question and the answer in <#{channel}>."
+NOT_KNOWN = mark(
+    "I did not post this in <#{channel}>: I could not look up who would see it there. Please try again."
+)
+NOT_A_MEMBER = mark("I did not post this in <#{channel}>: you are not a member there.")
+NOT_INVITED = mark("I cannot post in <#{channel}> (Slack says “{code}”). Invite me there first, then try again.")
+UNCLEAR = mark("Slack did not answer when I posted this in <#{channel}>. Please look there before you try again.")
+IN_PART = mark("I posted only the beginning of this in <#{channel}>: Slack did not take the rest.")
+ALREADY = mark("This answer was posted in <#{channel}> before.")
+DONE = mark("I posted your question and the answer in <#{channel}>.")
 
 
 def publish(
@@ -58,22 +62,22 @@ def publish(
 ) -> str:
     """Posts the answer in a channel for its asker, if all there may read it; returns what to tell the asker."""
     if recorded.user_id != user_id:
-        return NOT_YOURS
+        return say(NOT_YOURS)
     if not recorded.is_complete:
-        return NOT_COMPLETE
+        return say(NOT_COMPLETE)
     try:
         audience = audiences.of_reader(f"channel:{channel}")
         is_member = audiences.is_member(channel, user_id)
     except ReplyError:
-        return NOT_KNOWN.format(channel=channel)
+        return say(NOT_KNOWN, channel=channel)
     if not is_member:
-        return NOT_A_MEMBER.format(channel=channel)
+        return say(NOT_A_MEMBER, channel=channel)
     with database.transaction() as transaction:
         documents = reader_sets.look_up(transaction, recorded.basis.document_ids, audience)
         if not _is_for_all(recorded, audience, documents):
-            return NOT_FOR_ALL.format(channel=channel)
+            return say(NOT_FOR_ALL, channel=channel)
         if not _reserve(transaction, recorded, channel):
-            return ALREADY.format(channel=channel)
+            return say(ALREADY, channel=channel)
     return _post(database, slack, recorded, channel=channel, documents=documents)
 
 
@@ -93,14 +97,14 @@ def _post(
             posted.append(ts)
     except (SlackUnavailable, SlackRefused) as error:
         if posted:
-            return IN_PART.format(channel=channel)
+            return say(IN_PART, channel=channel)
         if isinstance(error, SlackUnavailable) and error.may_have_happened:
-            return UNCLEAR.format(channel=channel)
+            return say(UNCLEAR, channel=channel)
         _release(database, recorded, channel)
         if isinstance(error, SlackUnavailable):
-            return NOT_KNOWN.format(channel=channel)
-        return NOT_INVITED.format(channel=channel, code=error.code)
-    return DONE.format(channel=channel)
+            return say(NOT_KNOWN, channel=channel)
+        return say(NOT_INVITED, channel=channel, code=error.code)
+    return say(DONE, channel=channel)
 
 
 def _build_answer(recorded: RecordedAnswer, documents: DocumentsNow) -> Answer:
@@ -118,12 +122,13 @@ def choose_notice(notice: str) -> str:
     """
     if notice.startswith(CORRECTION):
         return notice
-    return " ".join(sentence for sentence in notices.FOR_ALL if sentence in notice)
+    known = (say_in(language, sentence) for sentence in notices.FOR_ALL for language in SPOKEN)
+    return join([sentence for sentence in dict.fromkeys(known) if sentence in notice])
 
 
 def _make_lead(recorded: RecordedAnswer) -> str:
     question = escape(shorten(clean_label(recorded.question), QUESTION_CHARS))
-    return f"<@{recorded.user_id}> asked: *{question.replace('*', '∗')}*"
+    return say("<@{user}> asked: *{question}*", user=recorded.user_id, question=question.replace("*", "∗"))
 
 
 def _post_parts(slack: SlackClient, channel: str, answer: Answer, *, lead: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ a passage, because a call may name it; and nothing live or secret in any text.
 from collections.abc import Collection, Mapping, Sequence
 
 from agent.text import shorten
+from agent.translation.speech import mark, say, say_plural
 from agent.types import CitedPassage
 from bot.slack.block_kit import Block, ContextBlock, LayoutMessage, SectionBlock, mrkdwn
 from bot.slack.interactions.recorded_answer import RecordedAnswer, RecordedStep
@@ -14,11 +15,11 @@ from bot.slack.replies.closing.sources import group_by_page, link
 from bot.slack.replies.output_filter import clean_arguments, clean_label
 from bot.slack.replies.text.markdown import escape
 
-TITLE = "*How this answer came about*"
-ONLY_ASKER = "Only the person who asked, and operators, may see how an answer came about."
-GONE = "The record of this answer was deleted, so there is nothing to show."
-LEFT_OUT = "_{n} of the passages are left out: you may not read them._"
-UNKNOWN = "_I could not look up in Slack what you may read, so the passages are left out. Please try again._"
+TITLE = mark("*How this answer came about*")
+ONLY_ASKER = mark("Only the person who asked, and operators, may see how an answer came about.")
+GONE = mark("The record of this answer was deleted, so there is nothing to show.")
+LEFT_OUT = mark("_{n} of the passages are left out: you may not read them._")
+UNKNOWN = mark("_I could not look up in Slack what you may read, so the passages are left out. Please try again._")
 SECTION_CHARS = 2_900  # Slack: 3,000
 SNIPPET_CHARS, ARGUMENT_CHARS = 90, 120
 MAX_STEPS, MAX_PASSAGES = 12, 8
@@ -37,38 +38,43 @@ def build(
     readable.sort(key=lambda passage: (passage.n not in recorded.cited, -passage.passage.score, passage.n))
     lines = [_format_passage(passage, texts.get(passage.n, ""), recorded) for passage in readable[:MAX_PASSAGES]]
     if len(readable) > MAX_PASSAGES:
-        lines.append(f"… and {len(readable) - MAX_PASSAGES} more")
+        lines.append(say("… and {n} more", n=len(readable) - MAX_PASSAGES))
     if unreadable is None:
-        lines.append(UNKNOWN)
+        lines.append(say(UNKNOWN))
     elif n_hidden := len(recorded.passages) - len(readable):
-        lines.append(LEFT_OUT.format(n=n_hidden))
+        lines.append(say(LEFT_OUT, n=n_hidden))
     has_hidden = len(readable) < len(recorded.passages)
     parts: list[Block] = [
-        _section([TITLE]),
-        _section(["*Steps*", *_format_steps(steps, has_hidden=has_hidden)]),
-        *([_section(["*Passages*, with how well each fits the question (1 is best)", *lines])] if lines else []),
+        _section([say(TITLE)]),
+        _section([say("*Steps*"), *_format_steps(steps, has_hidden=has_hidden)]),
+        *(
+            [_section([say("*Passages*, with how well each fits the question (1 is best)"), *lines])]
+            if lines
+            else []
+        ),
         _context(_format_totals(recorded)),
     ]
-    return {"blocks": parts, "text": TITLE.strip("*")}
+    return {"blocks": parts, "text": say(TITLE).strip("*")}
 
 
 def _format_steps(steps: Sequence[RecordedStep], *, has_hidden: bool) -> list[str]:
     lines = [f"{n}. {_format_step(step, has_hidden=has_hidden)}" for n, step in enumerate(steps[:MAX_STEPS], 1)]
-    return [*lines, f"… and {len(steps) - MAX_STEPS} more"] if len(steps) > MAX_STEPS else lines
+    n_more = len(steps) - MAX_STEPS
+    return [*lines, say("… and {n} more", n=n_more)] if n_more > 0 else lines
 
 
 def _format_step(step: RecordedStep, *, has_hidden: bool) -> str:
     seconds = f"{step.duration_ms / 1000:.1f} s" if step.duration_ms is not None else ""
     cost = f"${step.cost_usd:.4f}" if step.cost_usd else ""
-    failed = "failed" if step.is_error else ""
+    failed = say("failed") if step.is_error else ""
     if step.arguments is None:
-        tokens = f"{step.n_tokens:,} tokens" if step.n_tokens else ""
-        return _join(f"asked `{escape(clean_label(step.name))}`", tokens, cost, seconds, failed)
+        tokens = say("{n} tokens", n=step.n_tokens) if step.n_tokens else ""
+        return _join(say("asked `{model}`", model=escape(clean_label(step.name))), tokens, cost, seconds, failed)
     shown = {} if has_hidden else step.arguments
     values = ", ".join(str(value) for value in shown.values() if value)
     wanted = f"“{escape(shorten(clean_arguments(values), ARGUMENT_CHARS))}”" if values else ""
     found = (step.result or {}).get("passages")
-    n_found = f"{len(found)} passages" if isinstance(found, list) else ""
+    n_found = say_plural("{n} passage", "{n} passages", len(found)) if isinstance(found, list) else ""
     return _join(f"`{escape(clean_label(step.name))}` {wanted}".strip(), n_found, cost, seconds, failed)
 
 
@@ -76,9 +82,9 @@ def _format_passage(passage: CitedPassage, text: str, recorded: RecordedAnswer) 
     (entry,) = group_by_page([passage])
     section = clean_label(passage.passage.heading_path) if passage.passage.heading_path else ""
     place = "" if section and section in entry.title else escape(section)
-    mark = "cited" if passage.n in recorded.cited else ""
+    cited = say("cited") if passage.n in recorded.cited else ""
     snippet = escape(shorten(clean_label(text), SNIPPET_CHARS))
-    head = _join(f"[{passage.n}] {link(entry)}", place, f"{passage.passage.score:.2f}", mark)
+    head = _join(f"[{passage.n}] {link(entry)}", place, f"{passage.passage.score:.2f}", cited)
     return f"{head}\n> {snippet}" if snippet else head
 
 
@@ -87,13 +93,13 @@ def _format_totals(recorded: RecordedAnswer) -> str:
     if recorded.started_at and recorded.finished_at:
         taken = f"{(recorded.finished_at - recorded.started_at).total_seconds():.1f} s"
     return _join(
-        f"Model `{escape(recorded.model or 'unknown')}`",
-        "1 model call" if recorded.n_steps == 1 else f"{recorded.n_steps} model calls",
-        f"{recorded.n_tokens:,} tokens",
+        say("Model `{model}`", model=escape(recorded.model or "unknown")),
+        say_plural("{n} model call", "{n} model calls", recorded.n_steps),
+        say("{n} tokens", n=recorded.n_tokens),
         f"${recorded.cost_usd:.4f}",
         taken,
-        f"ended as `{recorded.reason}`",
-        f"for operators: `docent sessions show {recorded.turn_id}`",
+        say("ended as `{reason}`", reason=recorded.reason),
+        say("for operators: `docent sessions show {id}`", id=recorded.turn_id),
     )
 
 

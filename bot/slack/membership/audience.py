@@ -9,11 +9,12 @@ answer says so. Apps of the own workspace in a channel are no readers: an admini
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent import observability
 from agent.errors import ReplyError
 from agent.store.database import Database, Transaction
+from agent.translation.speech import mark, say
 from agent.types import EVERYONE, EXTERNAL, ONE_OF_MANY, WORKSPACE, Audience
 from bot.slack.client import SlackRefused
 from bot.slack.inbox import ReplyAddress
@@ -27,15 +28,15 @@ LOOKED_UP = ("user:", "channel:")  # the principals that are an audience of thei
 SECONDS = 30  # for looking everybody up
 MAX_MADE = 1_000  # audiences of channels that are remembered
 MAX_OTHER_CHANNELS = 20  # whose members are compared with those of a channel
-UNREACHABLE = (
+UNREACHABLE = mark(
     "I could not look up in Slack who may read what, so I searched only what is meant for {place}. "
     "Please ask again later."
 )
-UNREADABLE = (
+UNREADABLE = mark(
     "I may not look up in Slack who is here ({code}), so I searched only what is meant for {place}. "
     "Whoever runs me can install me again, with the permissions of the present manifest."
 )
-MIXED = (
+MIXED = mark(
     "Not everybody here is a full member of the workspace, so I searched only what all of you may read. "
     "Ask me in a direct message for the rest."
 )
@@ -46,11 +47,13 @@ class SeenBy:
     """The audience, and what to say of it below the answer; empty if nothing.
 
     ``error`` tells why it is not known who sees the answer: then the audience is the place or the person alone.
+    ``locale`` is what the asker's Slack is set to, as far as that was looked up.
     """
 
     audience: Audience
     notice: str = ""
     error: ReplyError | None = None
+    locale: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,8 +112,10 @@ class AudienceResolver:
         deadline = time.monotonic() + SECONDS
         try:
             if address.is_private:
-                return SeenBy(self.of_person(address.user_id, deadline, also=f"channel:{address.channel}"))
-            return self._of_channel(address.channel, deadline)
+                seen_by = SeenBy(self.of_person(address.user_id, deadline, also=f"channel:{address.channel}"))
+            else:
+                seen_by = self._of_channel(address.channel, deadline)
+            return replace(seen_by, locale=self._directory.find_locale(address.user_id))
         except NotInstalled:
             raise
         except ReplyError as error:
@@ -171,7 +176,7 @@ class AudienceResolver:
         if not audience.members:  # nobody but apps
             return SeenBy(self._place(Audience((frozenset({f"channel:{channel_id}"}),))))
         is_mixed = not all(EVERYONE in member for member in audience.members)
-        return SeenBy(audience, MIXED if is_mixed else "")
+        return SeenBy(audience, say(MIXED) if is_mixed else "")
 
     def _place(self, audience: Audience) -> Audience:
         """Returns the audience with the workspace in which it asks, where documents name workspaces."""
@@ -185,13 +190,13 @@ class AudienceResolver:
         return frozenset({f"{WORKSPACE}{find_team()}"}) if names_workspaces else frozenset()
 
     def _unknown(self, address: ReplyAddress, error: ReplyError) -> SeenBy:
-        place = "you" if address.is_private else "this channel"
+        place = say("you") if address.is_private else say("this channel")
         audience = address.audience
         if where := self._find_place(lambda: address.team_id):
             audience = Audience(tuple(member | where for member in audience.members))
         if isinstance(error, SlackRefused):
-            return SeenBy(audience, UNREADABLE.format(code=error.code, place=place), error)
-        return SeenBy(audience, UNREACHABLE.format(place=place), error)
+            return SeenBy(audience, say(UNREADABLE, code=error.code, place=place), error)
+        return SeenBy(audience, say(UNREACHABLE, place=place), error)
 
     def _look_up(self, channel_id: str, deadline: float) -> _Facts:
         named = self._reader_sets.principals()

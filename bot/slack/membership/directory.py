@@ -203,10 +203,20 @@ class SlackDirectory:
             return {}
         return {id_: people[id_].name for id_ in wanted if id_ in people and people[id_].name}
 
+    def find_locale(self, user_id: str) -> str:
+        """Returns what a person's Slack is set to, as far as that was looked up; asks nobody."""
+        with self._lock:
+            known = [self._known.get(f"user:{user_id}"), self._known.get("users")]
+        for one in filter(None, known):
+            user = one.value.by_id.get(user_id) if isinstance(one.value, Everybody) else one.value
+            if isinstance(user, SlackUser) and user.locale:
+                return user.locale
+        return ""
+
     def _user(self, user_id: str, deadline: float) -> SlackUser:
         def load() -> tuple[SlackUser, int]:
             try:
-                user = self._call("users.info", deadline, user=user_id)["user"]
+                user = self._call("users.info", deadline, user=user_id, include_locale=True)["user"]
             except SlackRefused as error:
                 if error.code not in UNKNOWN_USER:
                     raise
@@ -220,7 +230,7 @@ class SlackDirectory:
 
     def _load_users(self, deadline: float) -> tuple[Everybody, int]:
         own_team = self.own_team()
-        pages = list(self._pages_of_all("users.list", "members", deadline))
+        pages = list(self._pages_of_all("users.list", "members", deadline, include_locale=True))
         users = (parse_user(user, own_team=own_team) for page in pages for user in page)
         return Everybody(users), len(pages)
 

@@ -11,8 +11,10 @@ from agent.hidden_characters import strip_invisible
 from agent.types import EVERYONE, EXTERNAL, GUESTS
 from bot.slack.client import Payload
 from bot.slack.installation.origin import is_organisation
+from bot.slack.reading.foreign_json import to_string
 
 NAME_CHARS = 80
+LOCALE_CHARS = 20
 ADMIN_FLAGS = ("is_admin", "is_owner", "is_primary_owner")
 
 
@@ -30,7 +32,8 @@ class UserKind(StrEnum):
 class SlackUser:
     """A person or an app; ``teams`` are the workspaces they belong to, with their organisation's.
 
-    ``name`` is what others call them; empty where Slack tells nothing. ``is_admin``: of the own workspace.
+    ``name`` is what others call them, ``locale`` what their Slack is set to; empty where Slack tells nothing.
+    ``is_admin``: of the own workspace.
     """
 
     id: str
@@ -39,6 +42,7 @@ class SlackUser:
     email: str = ""
     name: str = ""
     is_admin: bool = False
+    locale: str = ""
 
     @property
     def principals(self) -> frozenset[str]:
@@ -75,6 +79,7 @@ def parse_user(user: Payload, *, own_team: str) -> SlackUser:
         email=str(profile.get("email") or "").strip().lower(),
         name=_name(user, profile),
         is_admin=kind == UserKind.MEMBER and any(user.get(flag) is True for flag in ADMIN_FLAGS),
+        locale=to_string(user.get("locale"))[:LOCALE_CHARS],
     )
 
 

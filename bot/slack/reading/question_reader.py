@@ -16,6 +16,7 @@ from agent.errors import ReplyError, ToolError
 from agent.store import sessions
 from agent.store.database import Database
 from agent.store.sessions import Turn
+from agent.translation.speech import join, mark, name_all, say
 from agent.turn.config import AgentConfig, OpeningCall
 from agent.types import Audience
 from bot.slack import inbox
@@ -44,12 +45,21 @@ TEXT_CHARS = 24_000  # of all files together
 THREAD_LIMIT = 30  # messages, as the tool reads unless it is asked for more
 SEARCHED_CHARS = 1_000  # of what is searched for
 
-CANNOT_READ = "I cannot read {what}: only text, and text files."
-NOT_READ = "I could not read {what}. Whoever runs me can see with `docent doctor` what I lack."
-NO_MESSAGE = "I could not read the message: it is gone, or I may not see it."
-NOT_SEEN = "I left out {what}: I am not in its conversation, or not everybody who sees this answer may see it."
-LEFT_OUT = "I looked at the first {n} of what you attached."
-ASK_IN_TEXT = "Please write your question as text."
+CANNOT_READ = mark("I cannot read {what}: only text, and text files.")
+NOT_READ = mark("I could not read {what}. Whoever runs me can see with `docent doctor` what I lack.")
+NO_MESSAGE = mark("I could not read the message: it is gone, or I may not see it.")
+NOT_SEEN = mark(
+    "I left out {what}: I am not in its conversation, or not everybody who sees this answer may see it."
+)
+LEFT_OUT = mark("I looked at the first {n} of what you attached.")
+KINDS = {
+    FileKind.TEXT: mark("the file {name}"),
+    FileKind.PICTURE: mark("the picture {name}"),
+    FileKind.VOICE: mark("the voice clip {name}"),
+    FileKind.VIDEO: mark("the video {name}"),
+    FileKind.OTHER: mark("the file {name}"),
+}
+ASK_IN_TEXT = mark("Please write your question as text.")
 
 
 @dataclass(frozen=True)
@@ -139,13 +149,16 @@ class _Reading:
     conversations: set[str] = field(default_factory=set)
     unread: dict[str, list[str]] = field(default_factory=dict)
 
-    def leave_out(self, sentence: str, what: str) -> None:
+    def leave_out(self, sentence: str, what: str = "") -> None:
+        """Notes a sentence about ``what`` was left out, or one that is complete."""
         known = self.unread.setdefault(sentence, [])
-        if what not in known:
+        if what and what not in known:
             known.append(what)
 
     def describe(self) -> str:
-        return " ".join(sentence.format(what=_join(what), n="") for sentence, what in self.unread.items())
+        return join(
+            [say(sentence, what=name_all(what)) if what else sentence for sentence, what in self.unread.items()]
+        )
 
 
 class QuestionReader:
@@ -184,7 +197,7 @@ class QuestionReader:
         self._read_messages(address, quoted, enclosed, links, reading)
         self._read_files(enclosed.files, reading)
         if enclosed.n_more:
-            reading.leave_out(LEFT_OUT.format(n=len(enclosed.files) + len(enclosed.forwarded)), "")
+            reading.leave_out(say(LEFT_OUT, n=len(enclosed.files) + len(enclosed.forwarded)))
         thread = self._read_thread(turn, address, reading) if _has_thread(turn, posted) else []
         question = turn.question or self._quote(turn, quoted, reading, thread)
         attached = Attached(reading.messages, reading.files, reading.people)
@@ -209,7 +222,7 @@ class QuestionReader:
             found = message_reader.read(self._slack, quoted.channel, quoted.ts, reading.deadline)
         except SlackRefused as error:
             observability.log.info("message_unreadable", code=error.code)
-            return ReadQuestion("", notice=NO_MESSAGE)
+            return ReadQuestion("", notice=say(NO_MESSAGE))
         if not found or self._slack.is_own(found[0].payload):
             return ReadQuestion("", is_void=True)
         message = found[0]
@@ -244,7 +257,7 @@ class QuestionReader:
             if is_seen and one.text:
                 self._add(reading, "forwarded", [(one.user, one.ts, one.text)])
             else:
-                reading.leave_out(NOT_SEEN, "a forwarded message")
+                reading.leave_out(NOT_SEEN, say("a forwarded message"))
         for link in links:
             if link.key not in forwarded:
                 self._read_linked(address, link, reading)
@@ -260,7 +273,7 @@ class QuestionReader:
         if found:
             self._add(reading, "linked", [(one.user, one.ts, one.text) for one in found if one.text])
         else:
-            reading.leave_out(NOT_SEEN, "a linked message")
+            reading.leave_out(NOT_SEEN, say("a linked message"))
 
     def _is_here(self, address: ReplyAddress, link: Permalink, reading: _Reading) -> bool:
         """Returns whether a link leads to a message of this workspace; or to one of the channel of the question,
@@ -302,7 +315,7 @@ class QuestionReader:
         room = TEXT_CHARS
         for file in files:
             if file.kind is not FileKind.TEXT:
-                reading.leave_out(CANNOT_READ, f"the {file.kind} {clean_label(file.name)}")
+                reading.leave_out(CANNOT_READ, say(KINDS[file.kind], name=clean_label(file.name)))
                 continue
             try:
                 if time.monotonic() >= reading.deadline:
@@ -310,7 +323,7 @@ class QuestionReader:
                 read = self._files.read(file)
             except FileUnreadable as error:
                 observability.log.info("file_unreadable", why=str(error))
-                reading.leave_out(NOT_READ, f"the file {clean_label(file.name)}")
+                reading.leave_out(NOT_READ, say(KINDS[FileKind.OTHER], name=clean_label(file.name)))
                 continue
             text = read.text[:room]
             room -= len(text)
@@ -323,7 +336,7 @@ class QuestionReader:
             messages = self._thread.messages(turn.session_key, limit, reading.deadline, turn.audience)
         except ToolError as error:
             observability.log.info("thread_unreadable", error=str(error))
-            reading.leave_out(NOT_READ, "this thread")
+            reading.leave_out(NOT_READ, say("this thread"))
             return []
         asked_at = message_reader.format_time(address.ts) if address.ts else ""
         before = [message for message in messages if message.said_at <= asked_at]
@@ -349,11 +362,7 @@ def _list_topics(reading: _Reading, thread: Sequence[ThreadMessage]) -> Iterator
 
 
 def _ask_in_text(question: str, notice: str) -> str:
-    return notice if question or not notice else f"{notice} {ASK_IN_TEXT}"
-
-
-def _join(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else ""
+    return notice if question or not notice else join([notice, say(ASK_IN_TEXT)])
 
 
 def _is_searched_otherwise(question: str) -> bool:

@@ -3,6 +3,7 @@
 import re
 
 from agent.text import ELLIPSIS, shorten
+from agent.translation.speech import say
 from bot.slack.block_kit import (
     Block,
     Button,
@@ -101,7 +102,10 @@ def _build_clicks(answer: Answer) -> list[Block]:
     closing = answer.closing
     blocks: list[Block] = []
     if closing.suggestions:
-        blocks += [_context(buttons.SUGGESTED), buttons.build_suggestions(answer.turn_id, closing.suggestions)]
+        blocks += [
+            _context(say(buttons.SUGGESTED)),
+            buttons.build_suggestions(answer.turn_id, closing.suggestions),
+        ]
     tools: list[Button | OverflowMenu] = []
     if closing.place:
         tools += buttons.build_tools(answer.turn_id, closing.place, closing.session_key)

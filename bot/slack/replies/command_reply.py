@@ -10,6 +10,7 @@ from typing import Any
 
 from agent import observability
 from agent.errors import ReplyError
+from agent.translation.speech import say
 from bot.slack.block_kit import Message
 from bot.slack.client import SlackClient, SlackRefused
 from bot.slack.inbox import ReplyAddress
@@ -39,7 +40,7 @@ class CommandReply(Reply):
         """Delivers the answer. Its tables come as a direct message: Slack knows no file that one person sees."""
         answer = replace(answer, has_menu=False)  # which is about a thread, and stands in messages that all see
         if answer.long_tables:
-            answer = answer.add_notice(self._send_tables(answer) or attachments.IN_DIRECT_MESSAGE)
+            answer = answer.add_notice(self._send_tables(answer) or say(attachments.IN_DIRECT_MESSAGE))
         texts = splitting.split_text(answer.text)
         for part, text in enumerate(texts):
             is_last = part == len(texts) - 1

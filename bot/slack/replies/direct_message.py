@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from agent.text import shorten
+from agent.translation.speech import say
 from bot.slack.block_kit import Message
 from bot.slack.client import SlackClient
 from bot.slack.replies import forms
@@ -46,5 +47,5 @@ def repeat_question(question: str) -> str:
     """Returns the line, in Slack's markup, that says which question, or quoted message, an answer is for."""
     is_quoted = question.startswith("> ")
     asked = "\n".join(line.removeprefix("> ") for line in question.split("\n")) if is_quoted else question
-    lead = "You asked about" if is_quoted else "You asked"
-    return f"*{lead}:* {escape(shorten(clean_label(asked), QUESTION_LIMIT))}"
+    lead = say("*You asked about:*") if is_quoted else say("*You asked:*")
+    return f"{lead} {escape(shorten(clean_label(asked), QUESTION_LIMIT))}"

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from agent.hidden_characters import strip_invisible
 from agent.prompting import citations
 from agent.secrets import find_open_secret, redact
+from agent.translation.speech import mark, say_in_answer
 from agent.types import CitedPassage
 from bot.slack.replies.links import live_markup
 from bot.slack.replies.links.live_markup import CLOSE, LABELLED, OPEN
@@ -22,7 +23,7 @@ from bot.slack.replies.text.tables import LongTable, TableFitter
 
 HELD_LIMIT = 4_000  # characters; an answer with more that cannot be judged is shown at its end, in one piece
 BEHIND_CHARS = 300  # more than any rule for a secret looks back
-SECRET_REMOVED = "(removed: looks like a secret)"
+SECRET_REMOVED = mark("(removed: looks like a secret)")
 
 # Every repetition is bounded: a model can be led to write text on which a backtracking pattern takes minutes.
 _IN_PARENTHESES = r"\((?P<{name}>[^()\s]{{0,2000}})(?:[ \t][^()\n]{{0,300}})?\)"
@@ -83,9 +84,9 @@ class OutputFilter:
 
     def _clean(self, text: str) -> str:
         kept: list[str] = []  # the links that are allowed: nothing in them is looked at again
-        text = redact(_OURS.sub("", text), SECRET_REMOVED, after=self._behind)
+        text = redact(_OURS.sub("", text), say_in_answer(SECRET_REMOVED), after=self._behind)
         text = live_markup.neutralise(self._put_right(text, kept), self._links.replace)
-        return _put_back(text.replace(_REPEATED, LINK_REMOVED), kept)
+        return _put_back(text.replace(_REPEATED, say_in_answer(LINK_REMOVED)), kept)
 
     def _put_right(self, text: str, kept: list[str]) -> str:
         return _TOKEN.sub(partial(self._replace, kept=kept), text)
@@ -207,7 +208,7 @@ def clean_label(text: str) -> str:
     'Read a[.]example/login @\\u2060here'
     """
     line = " ".join(strip_invisible(text).split())
-    return live_markup.neutralise(redact(line, SECRET_REMOVED), show_dead)
+    return live_markup.neutralise(redact(line, say_in_answer(SECRET_REMOVED)), show_dead)
 
 
 def clean_arguments(text: str) -> str:

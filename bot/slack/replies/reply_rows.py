@@ -41,7 +41,8 @@ class Posted:
 
     ``settings`` is what is stored for its channel; ``has_earlier`` tells whether its thread has answers already,
     ``is_muted`` whether its owner wants none there. ``is_installed`` tells whether its workspace has installed the
-    app, ``limits`` what is set for that in the place of the operator's budgets, by scope and period.
+    app, ``limits`` what is set for that in the place of the operator's budgets, by scope and period. ``locale`` is
+    what the asker's Slack is set to; empty where that is not known.
     """
 
     address: ReplyAddress
@@ -52,6 +53,7 @@ class Posted:
     is_muted: bool = False
     is_installed: bool = False
     limits: Mapping[tuple[BudgetScope, BudgetPeriod], Decimal | None] = field(default_factory=dict)
+    locale: str = ""
 
 
 _POSTED = text("""
@@ -65,7 +67,8 @@ SELECT place, ARRAY(SELECT ts FROM replies WHERE turn_id = :id ORDER BY part), e
                WHERE turns.id = :id AND thread_settings.follow_ups = 'muted'),
        EXISTS (SELECT 1 FROM workspaces WHERE id = place ->> 'team_id' AND removed_at IS NULL),
        (SELECT jsonb_agg(jsonb_build_array(scope, period, limit_usd::text)) FROM workspace_budgets
-        WHERE workspace = place ->> 'team_id')
+        WHERE workspace = place ->> 'team_id'),
+       (SELECT locale FROM slack_locales WHERE workspace = place ->> 'team_id' AND user_id = place ->> 'user_id')
 FROM deliveries WHERE turn_id = :id
 """)
 
@@ -79,9 +82,8 @@ def load(transaction: Transaction, turn_id: UUID) -> Posted | None:
         (BudgetScope(scope), BudgetPeriod(period)): None if usd is None else Decimal(usd)
         for scope, period, usd in row[7] or ()
     }
-    return Posted(
-        ReplyAddress(**row[0]), row[1], enclosures.from_json(row[2]), row[3], row[4], row[5], row[6], limits
-    )
+    enclosed, locale = enclosures.from_json(row[2]), row[8] or ""
+    return Posted(ReplyAddress(**row[0]), row[1], enclosed, row[3], row[4], row[5], row[6], limits, locale)
 
 
 class ReplyRows:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from agent.text import shorten
+from agent.translation.speech import say, say_plural
 from agent.turn.events import ToolFinished, ToolStarted
 from agent.types import CitedPassage
 from bot.slack.block_kit import TaskCardBlock, TaskUpdate, rich_text
@@ -73,15 +74,15 @@ class TaskCard:
 
 def open_card(number: int, event: ToolStarted) -> TaskCard:
     """Returns the card of a call that begins, the ``number``-th of the turn: ids of a model may repeat."""
-    return TaskCard(f"step_{number}", clean_label(event.labels.running), details=_details(event.arguments))
+    return TaskCard(f"step_{number}", clean_label(say(event.labels.running)), details=_details(event.arguments))
 
 
 def close_card(card: TaskCard, event: ToolFinished) -> TaskCard:
     """Returns the card with what its call returned."""
-    title = clean_label(event.labels.done)
+    title = clean_label(say(event.labels.done))
     if event.is_error:
         return replace(
-            card, title=title, status=CardStatus.ERROR, output="This did not work; going on without it."
+            card, title=title, status=CardStatus.ERROR, output=say("This did not work; going on without it.")
         )
     pages = {source.passage.document_id: source.passage for source in event.sources}
     links = [(passage.url, clean_label(passage.title)[:TEXT_LIMIT] or passage.url) for passage in pages.values()]
@@ -89,7 +90,7 @@ def close_card(card: TaskCard, event: ToolFinished) -> TaskCard:
         card,
         title=title,
         status=CardStatus.COMPLETE,
-        output=_count(event.sources, len(pages)) if event.sources else event.labels.nothing,
+        output=_count(event.sources, len(pages)) if event.sources else say(event.labels.nothing),
         sources=tuple((url, text) for url, text in links if is_web_url(url))[:MAX_SOURCES],
     )
 
@@ -97,7 +98,7 @@ def close_card(card: TaskCard, event: ToolFinished) -> TaskCard:
 def stop_card(card: TaskCard) -> TaskCard:
     """Returns the card as it stays when the turn ends: a call that still ran was stopped."""
     return (
-        replace(card, status=CardStatus.ERROR, output="Stopped.")
+        replace(card, status=CardStatus.ERROR, output=say("Stopped."))
         if card.status == CardStatus.IN_PROGRESS
         else card
     )
@@ -113,8 +114,9 @@ def bound_cards(cards: Sequence[TaskCard], limit: int) -> list[TaskCard]:
 
 
 def _count(sources: Sequence[CitedPassage], n_documents: int) -> str:
-    passages = "1 passage" if len(sources) == 1 else f"{len(sources)} passages"
-    return f"{passages} from " + ("1 document" if n_documents == 1 else f"{n_documents} documents")
+    passages = say_plural("{n} passage", "{n} passages", len(sources))
+    documents = say_plural("{n} document", "{n} documents", n_documents)
+    return say("{passages} from {documents}", passages=passages, documents=documents)
 
 
 def _details(arguments: Mapping[str, object]) -> str:

@@ -14,6 +14,7 @@ from agent.retry import Retries, RetryPolicy
 from agent.store import delivery
 from agent.store.database import Database, Transaction
 from agent.store.sessions import Turn
+from agent.translation.speech import mark, say
 from bot.slack.block_kit import Message
 from bot.slack.client import SlackClient, SlackRefused, SlackUnavailable
 from bot.slack.replies import direct_message, forms
@@ -27,9 +28,9 @@ from bot.slack.replies.task_cards import TaskCard
 from bot.slack.replies.text import splitting
 from bot.slack.replies.thread_messages import MESSAGE_NOT_FOUND, STREAM_IS_LIVE, ThreadMessages
 
-IN_NEXT_MESSAGE = "The answer is in my next message."
-NOT_IN_THREAD = "I could not post this where you asked, in <#{channel}> (Slack says `{code}`)."
-WAITS_FOR_SLACK = "has the answer, and waits until Slack lets me post it"
+IN_NEXT_MESSAGE = mark("The answer is in my next message.")
+NOT_IN_THREAD = mark("I could not post this where you asked, in <#{channel}> (Slack says `{code}`).")
+WAITS_FOR_SLACK = mark("has the answer, and waits until Slack lets me post it")
 SENT_DIRECTLY = "; the asker got the answer as a direct message"
 POSTS = RetryPolicy(n_attempts=3, backoff_seconds=0)  # the calls to Slack pause themselves
 
@@ -123,7 +124,7 @@ class ThreadReply(Reply):
         self._status.clear()
 
     def _show_waiting(self) -> None:
-        self._status.show(WAITS_FOR_SLACK, is_urgent=True)
+        self._status.show(say(WAITS_FOR_SLACK), is_urgent=True)
 
     def _note_stream(self) -> None:
         """Shows no status beside a stream, with whose first piece Slack has cleared it."""
@@ -136,7 +137,7 @@ class ThreadReply(Reply):
             is_sent = delivery.has_error(transaction, self._turn)
         if self._address.is_direct or is_sent:
             return
-        place = NOT_IN_THREAD.format(channel=self._address.channel, code=refusal.code)
+        place = say(NOT_IN_THREAD, channel=self._address.channel, code=refusal.code)
         lead = f"{place} {direct_message.repeat_question(self._turn.question)}"
         try:
             direct_message.send(self._slack, self._address.user_id, answer, lead=lead)
@@ -150,7 +151,7 @@ class ThreadReply(Reply):
         files: Sequence[TableFile] = ()
         if answer.long_tables and not self._has_files(answer):
             files, problem = attachments.upload(self._slack, answer)
-            answer = answer.add_notice(problem or attachments.IN_FILE)
+            answer = answer.add_notice(problem or say(attachments.IN_FILE))
         self._deliver_text(answer)
         if files:
             channel, thread_ts = self._address.channel, self._address.thread_ts
@@ -217,7 +218,7 @@ class ThreadReply(Reply):
     def _point_below(self, ts: str) -> None:
         """Takes the unfinished text out of a message whose answer is posted anew below it."""
         try:
-            self._messages.update(ts, {"text": IN_NEXT_MESSAGE})
+            self._messages.update(ts, {"text": say(IN_NEXT_MESSAGE)})
         except SlackRefused as error:
             observability.log.info("message_not_replaced", code=error.code)
 

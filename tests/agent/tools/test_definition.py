@@ -26,7 +26,7 @@ def run(tool_: Tool, limit: int = LIMIT, given: JsonValue = None) -> ToolOutcome
     """One call, as a step of the loop makes it."""
     kit = AgentConfig(None, [], {tool_.name: tool_}, Limits(max_tool_result_chars=limit))  # type: ignore[arg-type]
     turn = Turn(UUID(int=1), UUID(int=2), "s", 1, "U", None, None, "cli", "?", Audience(), 1, UUID(int=3))
-    runner = ToolRunner(turn, kit, Meter.start(kit.limits), lambda: None, Transcript().number)
+    runner = ToolRunner(turn, kit, Meter.start(kit.limits), lambda: None, Transcript())
     calls = [ToolCall("c1", tool_.name, {} if given is None else given)]
     (outcome,) = (event for event in runner.run(calls) if isinstance(event, ToolOutcome))
     return outcome

@@ -13,6 +13,7 @@ from agent.turn import loop
 from agent.turn.limits import Limits
 from tests.agent.parts import PRICE, Asked, budgets, opening
 from tests.scripted_model import Fail, Line, Say, ScriptedModel
+from tools.extractive.rules import taking_up
 
 
 def rule(question: str, earlier: Any) -> str:
@@ -99,6 +100,37 @@ def test_what_was_rewritten_is_not_asked_for_again_after_a_crash(
     asked.run(asked.claim(turn.session_id))
     assert sum(is_rewriting(request) for request in model.requests) == 1
     assert searched(asked) == "How do I ask for carrying over leave?"
+
+
+@pytest.mark.parametrize("is_local", [True, False])
+def test_a_yes_asks_what_was_offered_below_the_answer(
+    asked: Asked, model: ScriptedModel, follow_up: Any, is_local: bool
+) -> None:
+    """The offer is a whole question, so no model is asked what it means; the model sees that it was offered."""
+    follow_up(Say("Never said"))
+    asked.query("UPDATE turns SET offered = 'How do I ask for leave?' WHERE seq = 1 RETURNING 1")
+    asked.query("UPDATE turns SET question = 'yes please' WHERE seq = 2 RETURNING 1")
+    asked.kit_options = {**asked.kit_options, "take_up": taking_up.take_up}
+    (session_id,) = asked.query("SELECT session_id FROM turns WHERE seq = 2")[0]
+    asked.query("UPDATE turns SET lease_token = NULL, lease_until = NULL WHERE seq = 2 RETURNING 1")
+    if is_local:
+        asked.models = [Model(EXTRACTIVE_MODEL)]
+    asked.run(asked.claim(session_id))
+    assert searched(asked) == "How do I ask for leave?"
+    assert not any(is_rewriting(request) for request in model.requests)
+    if not is_local:
+        before = model.requests[-1]["messages"][2]["content"]
+        assert before == "All employees, see the form.\n\nYou might also ask: How do I ask for leave?"
+
+
+def test_where_nothing_was_offered_the_talk_stays_as_it_was(
+    asked: Asked, model: ScriptedModel, follow_up: Any
+) -> None:
+    turn = follow_up(Say("How do I ask for carrying over leave?"))
+    asked.query("UPDATE turns SET offered = 'How do I ask for leave?' WHERE seq = 1 RETURNING 1")
+    asked.kit_options = {**asked.kit_options, "take_up": taking_up.take_up}
+    asked.run(turn)
+    assert model.requests[-1]["messages"][2]["content"] == "All employees, see the form."
 
 
 def test_a_first_question_needs_no_rewriting(asked: Asked, model: ScriptedModel) -> None:

@@ -1,6 +1,9 @@
 """Searches for questions, and their measures."""
 
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 import ingest.settings
 from agent.store.database import Database
@@ -35,3 +38,21 @@ def test_every_document_counts_once_by_its_best_passage(handbook: Path, database
     ids = {document.id for document in files.list_documents(database)}
     assert len(result.files) == len(set(result.files))
     assert set(result.files) <= ids
+
+
+@pytest.mark.parametrize(
+    ("facts", "not_in_view"),
+    [
+        ((), None),
+        ((("5 days", "five days"),), ()),
+        ((("5 days",), ("900 days",)), ("900 days",)),
+    ],
+)
+def test_facts_are_looked_for_in_what_a_model_is_shown_first(
+    handbook: Path, database: Database, facts: tuple[tuple[str, ...], ...], not_in_view: tuple[str, ...] | None
+) -> None:
+    """The second question has two parts, each of which is searched for as the tool does."""
+    library = Library(database, ingest.settings.load())
+    for asked in (LEAVE.text, f"{LEAVE.text} And who signs the travel request?"):
+        (result,) = retrieval.find([replace(LEAVE, text=asked, facts=facts)], library, {})
+        assert result.not_in_view == not_in_view

@@ -2,10 +2,13 @@
 
 import pytest
 
+from agent.translation.languages import Speech
+from agent.translation.speech import speak
 from agent.types import CitedPassage, Passage
 from bot.jobs.suggestions import suggest
 from ingest.index.table import IndexedHeading
 from tools.extractive import sections
+from tools.extractive.sections import NamedSection
 
 LEAVE = [
     IndexedHeading("d1", "Leave", f"Leave > {name}") for name in ("Asking", "Carrying over", "Buying days", "A?")
@@ -51,3 +54,10 @@ def test_what_was_just_asked_is_not_suggested_again_and_nothing_in_a_heading_is_
     for text in (question.label, question.question):
         assert "<!" not in text
         assert "https://" not in text
+
+
+def test_a_question_is_suggested_in_the_language_of_the_one_before() -> None:
+    with speak(Speech("ja", "de")):
+        (first, *_) = suggest([cite("d1", "Leave > Carrying over")], LEAVE)
+    assert first.question == "Was sagt “Leave” zu “Buying days”?"
+    assert sections.read(first.question) == NamedSection("Leave", "Buying days")

@@ -11,6 +11,8 @@ from sqlalchemy import text
 from agent.errors import UserError
 from agent.prompting.prompt import question_message
 from agent.store.database import Database
+from agent.translation.languages import SPOKEN
+from agent.translation.speech import say_in
 from agent.types import Message
 from bot.record import personal_data, session_query
 from bot.slack import inbox
@@ -20,6 +22,8 @@ from bot.slack.inbox import Origin, ReplyAddress
 from bot.slack.intake.scheduled import rows
 from bot.slack.intake.scheduled.recurrence import Recurrence
 from bot.slack.intake.scheduled.rows import Bounds
+from bot.slack.interactions.experts import corrections
+from bot.slack.membership import locales
 from bot.slack.reading.enclosures import Enclosures, QuotedMessage
 from tests.recorded import SYSTEM, Recorded, answered
 
@@ -30,7 +34,7 @@ SECRET = "May Ada carry over her zanzibar leave?"
 def dump(database: Database) -> str:
     """Every row of every table that holds something about people."""
     tables = "sessions turns messages tool_calls model_calls blobs feedback budgets deliveries replies sources"
-    tables += " scheduled_questions"
+    tables += " scheduled_questions slack_locales"
     with database.transaction() as transaction:
         rows = [transaction.execute(text(f"SELECT t::text FROM {name} AS t")).all() for name in tables.split(" ")]
     return "\n".join(str(row[0]) for table in rows for row in table)
@@ -89,6 +93,10 @@ def test_everything_of_a_person_is_gone_and_all_else_stays(database: Database) -
                  "(:a, 'person', :ada, 'day', now()), (:b, 'person', :ben, 'day', now())"),
             {"a": UUID(int=1), "b": UUID(int=2), "ada": f"T1:{ADA}", "ben": f"T1:{BEN}"},
         )  # fmt: skip
+    with database.transaction() as transaction:
+        for user in (ADA, BEN):
+            locales.store(transaction, "T1", user, "de-DE")
+    assert [row["locale"] for row in personal_data.export_person(database, ADA)["locales"]] == ["de-DE"]
     done = personal_data.forget_person(database, ADA)
     assert (done.pruned.n_turns, done.n_ratings, done.n_open) == (1, 1, 0)
     left = dump(database)
@@ -134,6 +142,28 @@ def test_what_others_quoted_of_a_person_stays_without_their_id_and_name(database
     with database.transaction() as transaction:
         waiting = transaction.scalar(text("SELECT count(*) FROM deliveries WHERE enclosed IS NOT NULL"))
     assert waiting == 1  # until it is answered
+
+
+@pytest.mark.parametrize("language", SPOKEN)
+def test_an_expert_is_named_no_more_in_whatever_language_a_correction_was_told(
+    database: Database, language: str
+) -> None:
+    corrected = answered(database, "How many pelicans?", key="one", user=BEN)
+    said = say_in(language, corrections.CORRECTED, name="Ada Marlow", day="3 May")
+    values = {"turn": corrected.id, "author": ADA, "id": UUID(int=7), "notice": f"✅ {said}"}
+    with database.transaction() as transaction:
+        transaction.execute(text("UPDATE turns SET notice = :notice WHERE id = :turn"), values)
+        transaction.execute(
+            text("INSERT INTO verified_answers "
+                 "(id, turn_id, question, answer, author, author_name, place, status) "
+                 """VALUES (:id, :turn, 'How?', 'So.', :author, 'Ada Marlow', '{"team": "T1"}', 'active')"""),
+            values,
+        )  # fmt: skip
+    personal_data.forget_person(database, ADA)
+    with database.transaction() as transaction:
+        (notice,) = transaction.scalars(text("SELECT notice FROM turns WHERE notice IS NOT NULL")).all()
+    assert "Ada" not in notice
+    assert personal_data.SOMEONE in notice
 
 
 def test_an_expert_is_named_no_more_below_what_they_corrected_nor_where_it_was_found(database: Database) -> None:

@@ -12,6 +12,7 @@ from agent.errors import UserError
 from ingest.embedding.embedder import embed
 from ingest.index import lancedb_runtime, scan
 from ingest.index.filters import ChunkFilter
+from ingest.index.lancedb_runtime import ADDED_TEXTS
 from ingest.index.table import TABLE, Index, IndexedChunk
 
 READERS = "r" * 64
@@ -176,18 +177,25 @@ def test_a_table_of_the_release_before_is_read_and_gets_the_new_columns(
 ) -> None:
     index, model = Index(str(tmp_path / "i"), embedding_model="static"), {b"docent.embedding_model": b"static"}
     schema = lancedb_runtime.chunk_schema(256, "static")
-    old = pa.schema([field for field in schema if field.name != "language"], metadata=model)
+    old = pa.schema([field for field in schema if field.name not in ADDED_TEXTS], metadata=model)
     lancedb_runtime.run(lancedb_runtime.create_table(index.address, TABLE, old))
     rows = [{**vars(chunk("a", 0, "apples")), "vector": embed(["apples"])[0]}]
+    assert set(rows[0]) - set(old.names) == set(ADDED_TEXTS)
     table = lancedb_runtime.run(lancedb_runtime.open_table(index.address, TABLE))
-    lancedb_runtime.run(table.add(pa.Table.from_pylist([dict(row, language=None) for row in rows], schema=old)))
-    assert [read.language for read in scan.read_chunks(index, ["a"])] == [""]
+    lancedb_runtime.run(table.add(pa.Table.from_pylist(rows, schema=old)))
+    assert [(read.language, read.terms) for read in scan.read_chunks(index, ["a"])] == [("", None)]
+    (apples,) = index.candidates("apples", embed(["apples"])[0], scope=EVERYONE, limit=20, terms="apfel")
+    assert apples.text == index.chunks("a", access_ids=[READERS])[0].text == "apples"
     pears = replace(chunk("b", 0, "pears"), language="en")
     index.replace(["b"], [pears], embed(["pears"]))
-    index.replace(["c"], [replace(chunk("c", 0, "plums"), language="de")], embed(["plums"]))
+    index.replace(["c"], [replace(chunk("c", 0, "plums"), language="de", terms="pflaum +apfel")], embed(["plums"]))
     assert {read.document_id: read.language for read in scan.read_chunks(index, ["a", "b", "c"])} == {
         "a": "",
         "b": "en",
         "c": "de",
     }
     assert sorted(found(index, "apples pears plums")) == ["apples", "pears", "plums"]
+    (by_terms,) = index.candidates_by_words("nothing", scope=EVERYONE, limit=20, terms="+apfel")
+    assert by_terms.text == "plums"
+    assert by_terms.bm25 > 0
+    assert [read.terms for read in scan.read_chunks(index, ["c"])] == ["pflaum +apfel"]

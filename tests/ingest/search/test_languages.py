@@ -4,7 +4,7 @@ import pytest
 
 from ingest.documents import languages
 from ingest.search.languages import Language, detect, is_compound_part
-from ingest.search.text import content_words, detect_language, stems
+from ingest.search.text import content_words, detect_language, recognise_language, stems
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,25 @@ def test_what_a_long_text_leaves_behind_is_bounded() -> None:
 
 def test_no_notice_is_given_of_a_language_that_search_has_rules_for() -> None:
     assert set(languages.SERVED) == set(Language)
+
+
+@pytest.mark.parametrize(
+    ("question", "language"),
+    [
+        ("How many days may I carry over?", "en"),
+        ("Wie viele Tage darf ich übertragen?", "de"),
+        ("Combien de jours puis-je reporter ?", "fr"),
+        ("¿Cuántos días puedo acumular?", "es"),
+        ("Quantos dias posso transferir?", "pt"),
+        ("休暇は何日繰り越せますか？", "ja"),
+        ("我可以结转多少天年假？", "zh"),
+        ("有給休暇", None),  # it may be Japanese as well as Chinese
+        ("VPN", None),
+        ("Wappen Paris 2024", None),
+        ("Quanti giorni di ferie posso riportare?", None),  # Italian
+        ("", None),
+        ("🙂", None),
+    ],
+)
+def test_a_language_is_recognised_only_where_the_words_leave_no_doubt(question: str, language: str | None) -> None:
+    assert recognise_language(question) == language

@@ -1,10 +1,12 @@
 """Messages and lines on which a pattern with quadratic time would need minutes."""
 
+from dataclasses import replace
+
 import pytest
 
 from agent.types import CitedPassage, Passage
 from tools.extractive import answer, follow_ups, question, replacements
-from tools.extractive.rules import conditions, validity
+from tools.extractive.rules import conditions, contradictions, validity
 from tools.extractive.statements import Statement, list_statements
 
 pytestmark = pytest.mark.timeout(60)
@@ -23,5 +25,9 @@ def test_a_long_text_is_read_within_the_limits(repeated: str) -> None:
     assert replacements.leave_out("and sick leave?", text)
     assert len(conditions.judge(f"after 3 years {text}", [text, "2 to 5 years"])) == 2
     assert validity.find_superseded(text, [statement]) == [False]
+    other = replace(statement, document="other")
+    assert not contradictions.contradict(statement, other)
+    assert not contradictions.contradict(replace(statement, url=text), replace(other, url=text + "a"))
+    assert contradictions.is_newer(statement, other) is None
     assert answer._is_quotable(statement) in (True, False)
     assert list_statements(CitedPassage(1, Passage("c", "d", "T", "", "", text, 0.5)))

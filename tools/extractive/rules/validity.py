@@ -1,5 +1,8 @@
-"""Recognises statements of pages that are not in force: marked so in their title or heading, or older than a
-successor of the same title."""
+"""Recognises statements of pages that are not in force.
+
+They are expired, marked so in their title or heading, or older than a successor of the same title, by the year in
+the title or in the path.
+"""
 
 import re
 from collections.abc import Sequence
@@ -12,8 +15,8 @@ _MARK = re.compile(
     r"|旧版|廃止|草案|下書き|已废止",
     re.IGNORECASE,
 )
-_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
-_NUMBERING = re.compile(r"\b(?:19|20)\d\d\b|\bv?\d+(?:\.\d+)*\b|[^\w ]")
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+_NUMBERING = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\bv?\d+(?:\.\d+)*\b|[^\w ]|_")
 
 
 def find_superseded(question: str, statements: Sequence[Statement]) -> list[bool]:
@@ -25,24 +28,29 @@ def find_superseded(question: str, statements: Sequence[Statement]) -> list[bool
     return [_is_superseded(statement, asked, newest) for statement in statements]
 
 
-def _is_superseded(statement: Statement, asked: set[str], newest: dict[str, str]) -> bool:
-    place = f"{statement.title} {statement.heading}"
-    years = _YEAR.findall(statement.title)
-    if asked.intersection(years):
+def _is_superseded(statement: Statement, asked: set[str], newest: dict[tuple[str, str], str]) -> bool:
+    years = {key: _YEAR.findall(text) for key, text in _list_dated(statement)}
+    if asked.intersection(year for found in years.values() for year in found):
         return False
-    is_older = bool(years) and max(years) < newest[_key(statement.title)]
-    return is_older or bool(_MARK.search(place))
+    is_older = any(found and max(found) < newest[key] for key, found in years.items())
+    return is_older or bool(statement.expired) or bool(_MARK.search(f"{statement.title} {statement.heading}"))
 
 
-def _find_newest(statements: Sequence[Statement]) -> dict[str, str]:
-    """Returns the latest year in the titles that are the same but for years and numbers."""
-    newest: dict[str, str] = {}
+def _find_newest(statements: Sequence[Statement]) -> dict[tuple[str, str], str]:
+    """Returns the latest year of the titles, and of the paths, that are the same but for years and numbers."""
+    newest: dict[tuple[str, str], str] = {}
     for statement in statements:
-        if years := _YEAR.findall(statement.title):
-            key = _key(statement.title)
-            newest[key] = max(newest.get(key, ""), *years)
+        for key, text in _list_dated(statement):
+            if years := _YEAR.findall(text):
+                newest[key] = max(newest.get(key, ""), *years)
     return newest
 
 
-def _key(title: str) -> str:
-    return " ".join(_NUMBERING.sub(" ", title.lower()).split())
+def _list_dated(statement: Statement) -> list[tuple[tuple[str, str], str]]:
+    """Returns what may have a year in it, title and path, by what all editions share of it."""
+    title, path = _key(statement.title), _key(statement.url)
+    return [(("", title), statement.title), *([((path, title), statement.url)] if path and title else [])]
+
+
+def _key(text: str) -> str:
+    return " ".join(_NUMBERING.sub(" ", text.lower()).split())

@@ -18,6 +18,8 @@ from agent.errors import ReplyError
 from agent.store.database import Database
 from agent.store.sessions import StoredQuestion
 from agent.text import shorten
+from agent.translation import speech
+from agent.translation.speech import mark, say
 from bot.slack import inbox
 from bot.slack.client import SlackClient, SlackRefused
 from bot.slack.inbox import ReplyAddress
@@ -26,6 +28,7 @@ from bot.slack.intake.scheduled.rows import PauseReason, ScheduledQuestion
 from bot.slack.intake.scheduled.standing import Standing
 from bot.slack.interactions import marked_posts
 from bot.slack.interactions.notifications import NOTE
+from bot.slack.membership import locales
 from bot.slack.replies import direct_message
 from bot.slack.replies.output_filter import clean_label
 from bot.slack.replies.text.markdown import escape
@@ -33,28 +36,30 @@ from bot.slack.replies.text.markdown import escape
 MOST_AT_ONCE = 50
 SOUGHT = timedelta(days=1)  # before now, or the time that was due: how far back an earlier post is looked for
 QUESTION_CHARS = 300
-PAUSED_HERE = (
+PAUSED_HERE = mark(
     "I no longer ask *{question}* here {when}: <@{user}>, who set that up, {why}. Whoever wants it can set it up "
     "again with `{command} every`, or take it off the list with `{command} every remove {n}`."
 )
-PAUSED_THERE = (
+PAUSED_THERE = mark(
     "I no longer ask *{question}* in <#{channel}> {when}, as you had set up: {why}. Once that is mended, "
     "`{command} every resume {n}` in the channel lets me ask again."
 )
-MUTED_THERE = (
+MUTED_THERE = mark(
     "I do not ask *{question}* in <#{channel}> {when}, as you had set up: {why}. Once I am not, I ask it again by "
     "myself; `{command} every remove {n}` in the channel takes it off the list."
 )
-PAUSED_DIRECTLY = "I no longer ask *{question}* here {when}: {why}."
+PAUSED_DIRECTLY = mark("I no longer ask *{question}* here {when}: {why}.")
 WHY = {
-    PauseReason.SETTER_LEFT: "has left the workspace",
-    PauseReason.SETTER_NOT_HERE: "is not in this channel any more",
-    PauseReason.CHANNEL_GONE: "the channel is gone, or I was taken out of it",
-    PauseReason.CHANNEL_ARCHIVED: "the channel is archived",
-    PauseReason.NOT_INVITED: "I am not in the channel any more",
-    PauseReason.CHANNEL_MUTED: "I am muted in the channel",
-    PauseReason.NOT_ALLOWED: "there I answer only members of certain user groups, and you are in none of them",
-    PauseReason.REFUSED: "Slack does not let me post there",
+    PauseReason.SETTER_LEFT: mark("has left the workspace"),
+    PauseReason.SETTER_NOT_HERE: mark("is not in this channel any more"),
+    PauseReason.CHANNEL_GONE: mark("the channel is gone, or I was taken out of it"),
+    PauseReason.CHANNEL_ARCHIVED: mark("the channel is archived"),
+    PauseReason.NOT_INVITED: mark("I am not in the channel any more"),
+    PauseReason.CHANNEL_MUTED: mark("I am muted in the channel"),
+    PauseReason.NOT_ALLOWED: mark(
+        "there I answer only members of certain user groups, and you are in none of them"
+    ),
+    PauseReason.REFUSED: mark("Slack does not let me post there"),
 }
 SAID_IN_CHANNEL = (PauseReason.SETTER_LEFT, PauseReason.SETTER_NOT_HERE)
 
@@ -88,7 +93,7 @@ class ScheduledAsking:
         with self._database.transaction() as transaction:
             untold = rows.list_untold(transaction, limit=MOST_AT_ONCE, team=self._workspace)
         for question in untold:
-            self._try(self._tell, question)
+            self._try(self._tell_setter, question)
         return n_asked
 
     def _try(self, work: Callable[[ScheduledQuestion], bool], question: ScheduledQuestion) -> bool:
@@ -132,6 +137,12 @@ class ScheduledAsking:
                 raise
             return None, PauseReason.REFUSED
 
+    def _tell_setter(self, question: ScheduledQuestion) -> bool:
+        with self._database.transaction() as transaction:
+            spoken = locales.find_speech(transaction, question.team, question.user_id)
+        with speech.speak(spoken):
+            return self._tell(question)
+
     def _tell(self, question: ScheduledQuestion) -> bool:
         """Says that a question is paused: in its channel, or to its setter where that cannot be."""
         assert question.paused
@@ -141,17 +152,17 @@ class ScheduledAsking:
             "user": question.user_id,
             "channel": question.channel,
             "n": question.n,
-            "why": WHY[question.paused],
+            "why": say(WHY[question.paused]),
             "command": self._command,
         }
         try:
             if question.paused in SAID_IN_CHANNEL and not question.is_direct:
-                self._post(question, question.channel, PAUSED_HERE.format(**values))
+                self._post(question, question.channel, say(PAUSED_HERE, **values))
             elif question.paused is not PauseReason.SETTER_LEFT:
                 there = MUTED_THERE if question.paused is PauseReason.CHANNEL_MUTED else PAUSED_THERE
                 form = PAUSED_DIRECTLY if question.is_direct else there
                 channel = direct_message.open_channel(self._slack, question.user_id)
-                self._post(question, channel, form.format(**values))
+                self._post(question, channel, say(form, **values))
         except SlackRefused as error:
             if error.is_transient:
                 raise

@@ -11,6 +11,8 @@ from difflib import get_close_matches
 from zoneinfo import ZoneInfo
 
 from agent.errors import UserError
+from agent.translation.dates import name_day_of_week
+from agent.translation.speech import join, mark, name_all, say
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 WORKDAYS, WEEKEND = frozenset(range(5)), frozenset({5, 6})
@@ -29,14 +31,19 @@ LANGUAGES = frozenset(
         "swedish", "thai", "turkish", "ukrainian", "vietnamese", "welsh",
     }
 )  # fmt: skip
-EXAMPLE = "`{command} every monday 9:00 What changed in the on-call rota?`"
-NO_TIME = "I do not see at what time to ask. Write it behind the days, as in {example}."
-NO_SUCH_TIME = "{written} is no time of a day. Write it as 9:00, 17:30 or 9am."
-NO_DAYS = "I do not see on which days to ask. Write day, weekday or names of days, as in {example}."
-NO_SUCH_DAY = "I do not know the day “{written}”."
-MEANT = " Did you mean {closest}?"
-NO_QUESTION = "I do not see what to ask. Write the question behind the time, as in {example}."
+EXAMPLE = mark("`{command} every monday 9:00 What changed in the on-call rota?`")
+NO_TIME = mark("I do not see at what time to ask. Write it behind the days, as in {example}.")
+NO_SUCH_TIME = mark("{written} is no time of a day. Write it as 9:00, 17:30 or 9am.")
+NO_DAYS = mark("I do not see on which days to ask. Write day, weekday or names of days, as in {example}.")
+NO_SUCH_DAY = mark("I do not know the day “{written}”.")
+MEANT = mark("Did you mean {closest}?")
+NO_QUESTION = mark("I do not see what to ask. Write the question behind the time, as in {example}.")
 WORD_CHARS = 30
+_EVERY = (
+    (GROUPS["day"], mark("every day at {time}")),
+    (WORKDAYS, mark("every weekday at {time}")),
+    (WEEKEND, mark("every weekend at {time}")),
+)
 
 _WHEN = re.compile(
     r"(?P<days>\D*)(?P<hour>\d{1,2})(?:[:.h](?P<minute>\d{2}))?\s*(?P<half>[ap]m\b)?"
@@ -73,10 +80,10 @@ class Recurrence:
         >>> Recurrence(WORKDAYS, time(8, 30)).describe()
         'every weekday at 8:30'
         """
-        group = next((name for name, days in GROUPS.items() if days == self.days), "")
-        names = [WEEKDAYS[day].capitalize() for day in sorted(self.days)]
-        named = group or " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-        return f"every {named} at {self.at.hour}:{self.at.minute:02}"
+        at = f"{self.at.hour}:{self.at.minute:02}"
+        if said := next((said for days, said in _EVERY if days == self.days), ""):
+            return say(said, time=at)
+        return say("every {days} at {time}", days=name_all([*map(name_day_of_week, sorted(self.days))]), time=at)
 
 
 @dataclass(frozen=True)
@@ -95,22 +102,22 @@ def parse(text: str, command: str = "/docent") -> Order:
     >>> order.recurrence.describe(), order.language, order.question
     ('every Monday and Thursday at 9:30', 'German', 'Who is on call?')
     """
-    example = EXAMPLE.format(command=command)
+    example = say(EXAMPLE, command=command)
     match = _WHEN.fullmatch(text.strip())
     if match is None:
-        raise UserError(NO_TIME.format(example=example))
+        raise UserError(say(NO_TIME, example=example))
     days = _parse_days(match["days"], example)
     at = _parse_time(match["hour"], match["minute"], match["half"])
     language, question = _split_language(match["rest"].strip())
     if not question:
-        raise UserError(NO_QUESTION.format(example=example))
+        raise UserError(say(NO_QUESTION, example=example))
     return Order(Recurrence(days, at), question, language)
 
 
 def _parse_days(written: str, example: str) -> frozenset[int]:
     words = [word for word in re.split(r"[\s,&]+|\band\b", written.lower()) if word and word not in ("at", "on")]
     if not words:
-        raise UserError(NO_DAYS.format(example=example))
+        raise UserError(say(NO_DAYS, example=example))
     return frozenset(day for word in words for day in _parse_day(word))
 
 
@@ -122,15 +129,15 @@ def _parse_day(word: str) -> frozenset[int]:
     if found:
         return frozenset(found)
     closest = get_close_matches(singular, [*WEEKDAYS, *GROUPS], n=1)
-    said = NO_SUCH_DAY.format(written=word[:WORD_CHARS].replace("`", "'"))
-    raise UserError(said + (MEANT.format(closest=closest[0]) if closest else ""))
+    said = say(NO_SUCH_DAY, written=word[:WORD_CHARS].replace("`", "'"))
+    raise UserError(join([said, say(MEANT, closest=closest[0]) if closest else ""]))
 
 
 def _parse_time(hour: str, minute: str | None, half: str | None) -> time:
     hours, minutes = int(hour), int(minute or 0)
     is_valid = minutes < 60 and (1 <= hours <= 12 if half else hours < 24)
     if not is_valid:
-        raise UserError(NO_SUCH_TIME.format(written=f"{hour}:{minute or '00'}{half or ''}"))
+        raise UserError(say(NO_SUCH_TIME, written=f"{hour}:{minute or '00'}{half or ''}"))
     if half:
         hours = hours % 12 + (12 if half.lower() == "pm" else 0)
     return time(hours, minutes)

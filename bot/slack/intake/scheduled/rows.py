@@ -19,18 +19,19 @@ from agent.clock import new_id
 from agent.errors import UserError
 from agent.store import locks
 from agent.store.database import Transaction, count_rows
+from agent.translation.speech import mark, say
 from bot.slack.intake.scheduled.recurrence import Recurrence
 
 SESSION = "scheduled"  # begins the key of the session of each time that a question is asked
-TOO_MANY_HERE = (
+TOO_MANY_HERE = mark(
     "There are {n} scheduled questions here already, which is as many as may be. Remove one first: "
     "`{command} every list` shows them."
 )
-TOO_MANY_AT_ALL = (
+TOO_MANY_AT_ALL = mark(
     "There are {n} scheduled questions in this workspace already, which is as many as may be. Whoever runs me can "
     "raise DOCENT_SCHEDULED_PER_WORKSPACE."
 )
-NOT_ANY = "No questions can be scheduled here: whoever runs me has switched that off."
+NOT_ANY = mark("No questions can be scheduled here: whoever runs me has switched that off.")
 
 
 class PauseReason(StrEnum):
@@ -121,11 +122,11 @@ def add(transaction: Transaction, question: ScheduledQuestion, bounds: Bounds, *
     place = {"team": question.team, "channel": question.channel}
     n_at_all, n_here, n = transaction.execute(_COUNT, place).one()
     if not (bounds.per_channel and bounds.per_workspace):
-        raise UserError(NOT_ANY)
+        raise UserError(say(NOT_ANY))
     if n_here >= bounds.per_channel:
-        raise UserError(TOO_MANY_HERE.format(n=n_here, command=command))
+        raise UserError(say(TOO_MANY_HERE, n=n_here, command=command))
     if n_at_all >= bounds.per_workspace:
-        raise UserError(TOO_MANY_AT_ALL.format(n=n_at_all))
+        raise UserError(say(TOO_MANY_AT_ALL, n=n_at_all))
     values = {
         "id": question.id,
         "n": n,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from agent import secrets
+from agent.translation.speech import mark, say
 from bot.slack.block_kit import InputBlock, SectionBlock, TextInput, View, plain_text
 from bot.slack.client import Payload
 from bot.slack.reading.foreign_json import JsonMap, to_object, to_string
@@ -21,10 +22,10 @@ IDS = ("turn_id", "answer_id")
 QUESTION_CHARS = 500
 FIELD_CHARS = 3_000  # Slack's limit
 MAX_FIELDS = 3  # an answer of Slack's 12,000 characters needs room for what stands below it
-EMPTY = "Please write the answer."
-NO_QUESTION = "Please write the question."
-NOT_KEPT = "I cannot keep this: what it belongs to was deleted or withdrawn meanwhile."
-EXPLANATION = (
+EMPTY = mark("Please write the answer.")
+NO_QUESTION = mark("Please write the question.")
+NOT_KEPT = mark("I cannot keep this: what it belongs to was deleted or withdrawn meanwhile.")
+EXPLANATION = mark(
     "What you write takes the place of the answer in its thread, with your name. Whoever asks this next gets it "
     "first, if they may read the thread and its sources. When a source changes, I ask you again."
 )
@@ -51,17 +52,17 @@ def build(
     """Builds the form for ``views.open``."""
     kept = {"turn_id": str(turn_id or ""), "answer_id": str(answer_id or "")}
     parts = splitting.split_text(prepare(answer), FIELD_CHARS)[:MAX_FIELDS]
-    explanation: SectionBlock = {"type": "section", "text": plain_text(EXPLANATION)}
+    explanation: SectionBlock = {"type": "section", "text": plain_text(say(EXPLANATION))}
     return {
         "type": "modal",
         "callback_id": CALLBACK,
         "private_metadata": json.dumps(kept),
-        "title": plain_text("Correct this answer"),
-        "submit": plain_text("Save"),
-        "close": plain_text("Cancel"),
+        "title": plain_text(say("Correct this answer")),
+        "submit": plain_text(say("Save")),
+        "close": plain_text(say("Cancel")),
         "blocks": [
             explanation,
-            _build_input(QUESTION, "The question", question[:QUESTION_CHARS], QUESTION_CHARS, is_long=False),
+            _build_input(QUESTION, say("The question"), question[:QUESTION_CHARS], QUESTION_CHARS, is_long=False),
             *_build_answer(parts),
         ],
     }
@@ -100,14 +101,14 @@ def prepare(answer: str) -> str:
 
 def find_errors(correction: Correction) -> dict[str, str]:
     """Returns what is missing, by the field that says it."""
-    errors = {} if correction.question else {QUESTION: NO_QUESTION}
-    return errors if correction.answer else {**errors, f"{ANSWER}_0": EMPTY}
+    errors = {} if correction.question else {QUESTION: say(NO_QUESTION)}
+    return errors if correction.answer else {**errors, f"{ANSWER}_0": say(EMPTY)}
 
 
 def _build_answer(parts: Sequence[str]) -> list[InputBlock]:
-    label = "The answer, part {n}" if len(parts) > 1 else "The answer"
+    label = mark("The answer, part {n}") if len(parts) > 1 else mark("The answer")
     return [
-        _build_input(f"{ANSWER}_{n}", label.format(n=n + 1), part, FIELD_CHARS, is_optional=n > 0)
+        _build_input(f"{ANSWER}_{n}", say(label, n=n + 1), part, FIELD_CHARS, is_optional=n > 0)
         for n, part in enumerate(parts)
     ]
 

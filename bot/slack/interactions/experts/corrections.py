@@ -4,6 +4,7 @@ What an expert wrote is stored before their form closes. Everything here may be 
 another process: the message is given the same content, who asked is told once, and only then the answer is used.
 """
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from agent import observability
 from agent.prompting import citations
 from agent.store import locks
 from agent.store.database import Database, Transaction
+from agent.translation import speech
+from agent.translation.languages import SPOKEN
+from agent.translation.speech import mark, say, say_in
 from agent.types import EVERYONE, WORKSPACE, EndReason
 from bot.slack.block_kit import Message
 from bot.slack.client import SlackClient, SlackRefused
@@ -23,6 +27,7 @@ from bot.slack.inbox import Origin, ReplyAddress
 from bot.slack.interactions import marked_posts, recorded_answer
 from bot.slack.interactions.publication import CORRECTION, PASSAGE_TOOLS
 from bot.slack.interactions.recorded_answer import RecordedAnswer
+from bot.slack.membership import locales
 from bot.slack.membership.directory import SlackDirectory
 from bot.slack.replies import forms
 from bot.slack.replies.closing import ages
@@ -39,13 +44,15 @@ from ingest.verified import answers
 from ingest.verified.answers import VerifiedAnswer, VerifiedStatus
 
 SECONDS = 20  # for what is looked up in Slack
-SOMEBODY = "an expert"  # whose name Slack does not tell
+SOMEBODY = mark("an expert")  # whose name Slack does not tell
 EVENT = "docent_correction"
 BEGINS_A_THREAD = frozenset({Origin.MENTION, Origin.REACTION, Origin.CHANNEL})
-CORRECTED = CORRECTION + " Corrected by {name} on {day}. Whoever asks this again gets this answer."
-ANSWERED = CORRECTION + " Answered by {name} on {day}. Whoever asks this again gets this answer."
-TOLD = "<@{asker}> {name} has corrected the answer above."
-TOLD_HERE = "<@{asker}> {name} has corrected the answer above, which Slack does not let me change. It is now:"
+CORRECTED = mark("Corrected by {name} on {day}. Whoever asks this again gets this answer.")
+ANSWERED = mark("Answered by {name} on {day}. Whoever asks this again gets this answer.")
+TOLD = mark("<@{asker}> {name} has corrected the answer above.")
+TOLD_HERE = mark(
+    "<@{asker}> {name} has corrected the answer above, which Slack does not let me change. It is now:"
+)
 
 
 @dataclass(frozen=True)
@@ -83,13 +90,16 @@ class Corrections:
                 self.directory.refresh(transaction)
                 answer = answers.load(transaction, [answer_id]).get(answer_id)
                 given = _load_given(transaction, answer.turn_id) if answer and answer.turn_id else None
+                asker = given.recorded.user_id if given else ""
+                spoken = locales.find_speech(transaction, answer.team if answer else "", asker)
             if answer is None or answer.status is not VerifiedStatus.PENDING:
                 return
             if self.workspace not in ("", answer.team):
                 return
-            found = self._place(self._look_up(answer))
-            url = self._show(answer, given, found) if given else answer.url
-            self._activate(answer, given, found, url)
+            with speech.speak(spoken):
+                found = self._place(self._look_up(answer))
+                url = self._show(answer, given, found) if given else answer.url
+                self._activate(answer, given, found, url)
             observability.log.info("answer_verified", has_message=bool(given), version=answer.version)
 
     def _activate(self, answer: VerifiedAnswer, given: _Given | None, found: _Found, url: str) -> None:
@@ -116,7 +126,7 @@ class Corrections:
     def _look_up(self, answer: VerifiedAnswer) -> _Found:
         """Looks up who reads the place where the answer stands; raises :class:`ReplyError`."""
         deadline = time.monotonic() + SECONDS
-        name = clean_label(self.directory.names([answer.author], deadline).get(answer.author, "")) or SOMEBODY
+        name = clean_label(self.directory.names([answer.author], deadline).get(answer.author, "")) or say(SOMEBODY)
         channel, asker = str(answer.place.get("channel") or ""), str(answer.place.get("asker") or "")
         if answer.turn_id is None and answer.own_readers is not None:  # its thread was forgotten
             return _Found(answer.own_readers, answer.own_readers, name)
@@ -156,7 +166,7 @@ class Corrections:
     ) -> None:
         """Tells who asked, once; says the answer anew where its message could not be changed."""
         lead = TOLD if is_replaced else TOLD_HERE
-        said = lead.format(asker=given.recorded.user_id, name=escape(found.author_name))
+        said = say(lead, asker=given.recorded.user_id, name=escape(found.author_name))
         told: Sequence[Message] = [{"text": said}]
         if not is_replaced:
             told = forms.build(shown, shown.text, is_last=True, lead=said)
@@ -230,6 +240,17 @@ class Corrections:
         )
 
 
+def list_surroundings() -> list[tuple[str, str]]:
+    """Lists what stands before and behind an author's name below an answer, in each language.
+
+    >>> list_surroundings()[0]
+    ('Corrected by ', ' on ')
+    """
+    written = [say_in(language, said) for said in (CORRECTED, ANSWERED) for language in SPOKEN]
+    parts = [re.split(r"\{name\}", sentence) for sentence in written]
+    return [(before.rpartition("}")[2], after.partition("{")[0]) for before, after in parts]
+
+
 def _make_answer(answer: VerifiedAnswer, given: _Given, author_name: str) -> Answer:
     """Makes what is shown of a correction, without dates: its links work, nothing in it notifies anybody."""
     by_number = {passage.n: passage for passage in given.recorded.passages}
@@ -242,7 +263,7 @@ def _make_answer(answer: VerifiedAnswer, given: _Given, author_name: str) -> Ans
         given.recorded.turn_id,
         splitting.split_text(text_)[0],
         [by_number[n] for n in cited],
-        said.format(name=author_name, day=ages.name_day(answer.verified_at)),
+        f"{CORRECTION} {say(said, name=author_name, day=ages.name_day(answer.verified_at))}",
         has_menu=given.has_menu,
     )
 

@@ -14,10 +14,11 @@ from agent import observability
 from agent.errors import ReplyError
 from agent.store import questions
 from agent.store.database import Database, Transaction
+from agent.translation.speech import mark, say
 from bot.slack.block_kit import Message, View
 from bot.slack.client import SlackClient
 from bot.slack.interactions import recorded_answer, response_url, show_how
-from bot.slack.interactions.background import AWAY, FAILED
+from bot.slack.interactions.background import AWAY, FAILED, ContextPool
 from bot.slack.interactions.clicked_message import ClickedMessage
 from bot.slack.interactions.experts import correction_form, corrections, expertise, reviews
 from bot.slack.interactions.experts.corrections import Corrections
@@ -27,13 +28,13 @@ from ingest.verified import answers
 from ingest.verified.answers import VerifiedStatus
 
 THREADS = 4
-ONLY_EXPERTS = (
+ONLY_EXPERTS = mark(
     "Only the experts of this channel and operators can correct answers. Tell one of them what is wrong: {experts}"
 )
-NO_LONGER = (
+NO_LONGER = mark(
     "Only the experts of this channel and operators can correct answers, and you are none of them any more."
 )
-NO_EXPERTS = "Only operators can correct answers here: nobody is set as an expert for this channel."
+NO_EXPERTS = mark("Only operators can correct answers here: nobody is set as an expert for this channel.")
 
 
 class ExpertDesk:
@@ -57,7 +58,7 @@ class ExpertDesk:
         self._operators, self._workspace = frozenset(operators), workspace
         self._requests = RequestPosts(database, slack)
         self._corrections = Corrections(database, slack, directory, workspace)
-        self._pool = pool or ThreadPoolExecutor(THREADS, thread_name_prefix="expert-desk")
+        self._pool = pool or ContextPool(THREADS, thread_name_prefix="expert-desk")
 
     def show_request(self, id_: UUID, clicked: ClickedMessage, refused: str) -> None:
         """Shows a request for a person as it is now; who clicked hears ``refused`` where Slack refuses that."""
@@ -80,7 +81,7 @@ class ExpertDesk:
             experts = self._load_experts(transaction, place)
         if self._may_correct(experts, user_id):
             return ""
-        return NO_LONGER if experts else NO_EXPERTS
+        return say(NO_LONGER) if experts else say(NO_EXPERTS)
 
     def open_correction(self, turn_id: UUID, clicked: ClickedMessage) -> None:
         """Opens the form for an expert; tells others who the experts are."""
@@ -108,10 +109,10 @@ class ExpertDesk:
             earlier = answers.load_of_turn(transaction, turn_id)
             experts = self._load_experts(transaction, place) if place else ()
         if recorded is None or place is None or self._workspace not in ("", recorded.workspace):
-            self._tell(clicked, {"text": show_how.GONE})
+            self._tell(clicked, {"text": say(show_how.GONE)})
             return
         if not self._may_correct(experts, clicked.user_id):
-            said = ONLY_EXPERTS.format(experts=expertise.mention(experts)) if experts else NO_EXPERTS
+            said = say(ONLY_EXPERTS, experts=expertise.mention(experts)) if experts else say(NO_EXPERTS)
             self._tell(clicked, {"text": said})
             return
         answer = recorded.answer if recorded.cited else ""  # else it says that nothing was found
@@ -157,9 +158,9 @@ class ExpertDesk:
             return
         except (ReplyError, SQLAlchemyError) as error:
             observability.log.info("click_not_done", error=str(error))
-            said = AWAY
+            said = say(AWAY)
         except Exception as error:  # noqa: BLE001  a click ends here
-            said = FAILED.format(id=observability.report(error, event="click_failed"))
+            said = say(FAILED, id=observability.report(error, event="click_failed"))
         if clicked and clicked.response_url:
             self._say(clicked, said)
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from agent import observability
 from agent.clock import new_id
 from agent.errors import ReplyError
+from agent.translation.speech import mark, say
 from bot.slack.channels.channel_settings import FollowUps
 from bot.slack.client import Payload
 from bot.slack.intake.intake import Intake
@@ -34,14 +35,14 @@ from bot.slack.replies.closing import buttons
 from ingest.verified import answers
 from ingest.verified.answers import WrittenAnswer
 
-ASKED_BEFORE = "A person was asked here already; see the message in this thread."
-NOT_ASKED = "Slack does not let me ask anybody here. Please ask them yourself: {experts}"
-NOT_SHOWN = "I have noted that, but Slack does not let me change the message."
-NOBODY = "Nobody is set as an expert for this channel."
-ASK_CONTACT = "For this, ask {contact}."
-TAKEN = "<@{taker}> has taken this already."
-OWN = "You asked this, so somebody else has to take it. If you have found the answer, press *Resolved*."
-CLOSED = "<@{resolver}> has closed this already."
+ASKED_BEFORE = mark("A person was asked here already; see the message in this thread.")
+NOT_ASKED = mark("Slack does not let me ask anybody here. Please ask them yourself: {experts}")
+NOT_SHOWN = mark("I have noted that, but Slack does not let me change the message.")
+NOBODY = mark("Nobody is set as an expert for this channel.")
+ASK_CONTACT = mark("For this, ask {contact}.")
+TAKEN = mark("<@{taker}> has taken this already.")
+OWN = mark("You asked this, so somebody else has to take it. If you have found the answer, press *Resolved*.")
+CLOSED = mark("<@{resolver}> has closed this already.")
 REVIEWS = re.compile(rf"{reviews.ACTION}_(keep|change|withdraw)$")
 
 
@@ -64,7 +65,7 @@ class ExpertListeners:
         experts = self._intake.settings.of_channel(clicked.team, clicked.channel).experts
         if not experts:
             ack()
-            self._desk.tell(clicked, ASK_CONTACT.format(contact=self._contact) if self._contact else NOBODY)
+            self._desk.tell(clicked, say(ASK_CONTACT, contact=self._contact) if self._contact else say(NOBODY))
             return
         with self._intake.database.transaction() as transaction:
             stored = human_requests.store(
@@ -78,9 +79,9 @@ class ExpertListeners:
             )
         ack()
         if stored:
-            self._desk.show_request(stored, clicked, NOT_ASKED.format(experts=expertise.mention(experts)))
+            self._desk.show_request(stored, clicked, say(NOT_ASKED, experts=expertise.mention(experts)))
         else:
-            self._desk.tell(clicked, ASKED_BEFORE)
+            self._desk.tell(clicked, say(ASKED_BEFORE))
 
     def on_take(self, ack: Ack, body: Payload, action: Payload) -> None:
         """Notes who takes a request."""
@@ -105,7 +106,7 @@ class ExpertListeners:
         self._note(change, None)
         ack()
         by = change.request.resolved_by if change.request else clicked.user_id
-        self._show(change, id_, clicked, "" if by == clicked.user_id else CLOSED.format(resolver=by))
+        self._show(change, id_, clicked, "" if by == clicked.user_id else say(CLOSED, resolver=by))
 
     def on_correct(self, ack: Ack, body: Payload, action: Payload) -> None:
         """Opens the form for an expert."""
@@ -125,12 +126,12 @@ class ExpertListeners:
         if not errors:
             try:
                 place = self._load_place(correction)
-                refusal = self._desk.find_refusal(place, user_id) if place else correction_form.NOT_KEPT
+                refusal = self._desk.find_refusal(place, user_id) if place else say(correction_form.NOT_KEPT)
                 answer_id = self._store(correction, user_id, place) if place and not refusal else None
-                errors = {} if answer_id else {correction_form.QUESTION: refusal or correction_form.NOT_KEPT}
+                errors = {} if answer_id else {correction_form.QUESTION: refusal or say(correction_form.NOT_KEPT)}
             except (ReplyError, SQLAlchemyError) as error:
                 observability.report(error, event="correction_not_stored")
-                errors = {correction_form.QUESTION: AWAY}
+                errors = {correction_form.QUESTION: say(AWAY)}
         if errors:
             ack(response_action="errors", errors=errors)
             return
@@ -152,7 +153,7 @@ class ExpertListeners:
         with self._intake.database.transaction() as transaction:
             said = reviews.apply(transaction, click, clicked.user_id, self._workspace)
         ack()
-        self._desk.tell(clicked, said, replaces=said not in (reviews.NOT_YOURS, reviews.GONE))
+        self._desk.tell(clicked, say(said), replaces=said not in (reviews.NOT_YOURS, reviews.GONE))
 
     def _load_place(self, correction: Correction) -> Mapping[str, Any] | None:
         """Returns where the answer stands now: who has the form open may have lost the right since."""
@@ -187,7 +188,7 @@ class ExpertListeners:
 
     def _show(self, change: RequestChange, id_: UUID, clicked: ClickedMessage, said: str) -> None:
         if change.request:
-            self._desk.show_request(id_, clicked, NOT_SHOWN)
+            self._desk.show_request(id_, clicked, say(NOT_SHOWN))
         if said:
             self._desk.tell(clicked, said)
 
@@ -206,9 +207,9 @@ def _explain_take(change: RequestChange, user_id: str) -> str:
     """Returns why a request is not theirs now; empty where it is."""
     request = change.request
     if request is None:
-        return show_how.GONE
+        return say(show_how.GONE)
     if request.taken_by == user_id:
         return ""
     if request.taken_by:
-        return TAKEN.format(taker=request.taken_by)
-    return CLOSED.format(resolver=request.resolved_by) if request.resolved_by else OWN
+        return say(TAKEN, taker=request.taken_by)
+    return say(CLOSED, resolver=request.resolved_by) if request.resolved_by else say(OWN)

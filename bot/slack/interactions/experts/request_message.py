@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from agent.text import shorten
+from agent.translation.speech import join, mark, say
 from bot.slack.block_kit import (
     Block,
     Button,
@@ -29,11 +30,11 @@ TAKE, RESOLVE = "docent_take_request", "docent_resolve_request"
 EVENT = "docent_human_request"
 QUESTION_CHARS = 500
 SECTION_CHARS = 3_000  # Slack's limit
-ASKED = "{experts}: <@{asker}> needs a person's answer here."
-TAKEN = "<@{taker}> takes this."
-QUIET = " Until it is resolved I answer in this thread only where I am mentioned."
-RESOLVED = "Resolved by <@{resolver}>."
-KEEP = "Does the answer stand here? Experts can keep it for whoever asks this next."
+ASKED = mark("{experts}: <@{asker}> needs a person's answer here.")
+TAKEN = mark("<@{taker}> takes this.")
+QUIET = mark("Until it is resolved I answer in this thread only where I am mentioned.")
+RESOLVED = mark("Resolved by <@{resolver}>.")
+KEEP = mark("Does the answer stand here? Experts can keep it for whoever asks this next.")
 
 
 def make_mark(request: HumanRequest) -> dict[str, object]:
@@ -45,16 +46,16 @@ def build(request: HumanRequest, experts: Sequence[str]) -> Sequence[Message]:
     """Builds the forms of the message."""
     quoted = "" if request.thread_ts else f"\n> {escape(shorten(clean_label(request.question), QUESTION_CHARS))}"
     if request.resolved_by:
-        said = RESOLVED.format(resolver=request.resolved_by)
-        said = f"{TAKEN.format(taker=request.taken_by)} {said}" if request.taken_by else said
-        said, buttons = f"{said}{quoted}\n{KEEP}", [_keep(request)]
+        said = say(RESOLVED, resolver=request.resolved_by)
+        said = join([say(TAKEN, taker=request.taken_by) if request.taken_by else "", said])
+        said, buttons = f"{said}{quoted}\n{say(KEEP)}", [_keep(request)]
     elif request.taken_by:
-        said = TAKEN.format(taker=request.taken_by) + (QUIET if request.thread_ts else "") + quoted
-        buttons = [_button(RESOLVE, "Resolved", request), _keep(request)]
+        said = join([say(TAKEN, taker=request.taken_by), say(QUIET) if request.thread_ts else ""]) + quoted
+        buttons = [_button(RESOLVE, say("Resolved"), request), _keep(request)]
     else:
-        said = ASKED.format(experts=expertise.mention(experts), asker=request.asked_by) + quoted
-        take: Button = {**_button(TAKE, "I take this", request), "style": "primary"}
-        buttons = [take, _button(RESOLVE, "Resolved", request)]
+        said = say(ASKED, experts=expertise.mention(experts), asker=request.asked_by) + quoted
+        take: Button = {**_button(TAKE, say("I take this"), request), "style": "primary"}
+        buttons = [take, _button(RESOLVE, say("Resolved"), request)]
     sections: list[SectionBlock] = [
         {"type": "section", "text": mrkdwn(part)} for part in pack_blocks([said], SECTION_CHARS)
     ]
@@ -83,4 +84,4 @@ def _button(action_id: str, label: str, request: HumanRequest) -> Button:
 
 
 def _keep(request: HumanRequest) -> Button:
-    return {**_button(CORRECT, "Write the answer", request), "value": str(request.turn_id)}
+    return {**_button(CORRECT, say("Write the answer"), request), "value": str(request.turn_id)}

@@ -6,10 +6,12 @@ from uuid import UUID
 from agent import observability
 from agent.store import locks
 from agent.store.database import Database
+from agent.translation import speech
 from bot.slack.client import SlackClient, SlackRefused
 from bot.slack.interactions import marked_posts
 from bot.slack.interactions.experts import expertise, human_requests, request_message
 from bot.slack.interactions.experts.human_requests import HumanRequest
+from bot.slack.membership import locales
 from bot.slack.replies import forms
 
 
@@ -30,8 +32,10 @@ class RequestPosts:
                     return True
                 settings = expertise.load_settings(transaction, team=request.team, channel=request.channel)
                 human_requests.note_begun(transaction, id_)
+                spoken = locales.find_speech(transaction, request.team, request.asked_by)
             try:
-                message_ts = self._show(request, settings.experts)
+                with speech.speak(spoken):
+                    message_ts = self._show(request, settings.experts)
             except SlackRefused as error:
                 if error.is_transient:
                     raise

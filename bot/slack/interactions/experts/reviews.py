@@ -11,6 +11,7 @@ from uuid import UUID
 
 from agent.store.database import Transaction
 from agent.text import cut, shorten
+from agent.translation.speech import mark, say
 from bot.slack.block_kit import (
     Block,
     Button,
@@ -35,14 +36,16 @@ ACTION = "docent_review"
 ANSWER_CHARS = 1_500
 MAX_CHANGED = 5  # documents that are named
 SECTION_CHARS = 3_000  # Slack's limit
-ASKED = "Something that your verified answer rests on has changed. I do not use it until you say that it holds."
-CHANGED = "*Changed or gone:* {documents}"
-HIDDEN = "_(a document that you may not read any more)_"
-KEPT = "Thank you. I use this answer again."
-WITHDRAWN = "Thank you. I do not use this answer any more."
-CHANGED_AGAIN = "It has changed once more since I asked. I ask you again in a moment."
-NOT_YOURS = "Only the author of this answer can say that."
-GONE = "This answer was withdrawn already."
+ASKED = mark(
+    "Something that your verified answer rests on has changed. I do not use it until you say that it holds."
+)
+CHANGED = mark("*Changed or gone:* {documents}")
+HIDDEN = mark("_(a document that you may not read any more)_")
+KEPT = mark("Thank you. I use this answer again.")
+WITHDRAWN = mark("Thank you. I do not use this answer any more.")
+CHANGED_AGAIN = mark("It has changed once more since I asked. I ask you again in a moment.")
+NOT_YOURS = mark("Only the author of this answer can say that.")
+GONE = mark("This answer was withdrawn already.")
 
 
 class Review(StrEnum):
@@ -53,7 +56,7 @@ class Review(StrEnum):
     WITHDRAW = "withdraw"
 
 
-LABELS = {Review.KEEP: "Still right", Review.CHANGE: "Change", Review.WITHDRAW: "Withdraw"}
+LABELS = {Review.KEEP: mark("Still right"), Review.CHANGE: mark("Change"), Review.WITHDRAW: mark("Withdraw")}
 
 
 @dataclass(frozen=True)
@@ -69,13 +72,15 @@ def build(answer: VerifiedAnswer, *, unreadable: Collection[str]) -> Sequence[Me
     """Builds the forms of the message to an author; ``unreadable`` are documents that they may not read, or might
     not when these were there."""
     shown, n_more = cut([one for one in answer.documents if not one.is_same], MAX_CHANGED)
-    changed = [_name(answer, one.id, unreadable) for one in shown] + ([f"{n_more} more"] if n_more else [])
+    changed = [_name(answer, one.id, unreadable) for one in shown] + (
+        [say("{n} more", n=n_more)] if n_more else []
+    )
     asked = f"*{escape(clean_label(answer.question)).replace('*', '∗')}*"
     quoted = "\n".join(to_mrkdwn(shorten(answer.answer, ANSWER_CHARS)))
     said = "\n".join(
         [
-            ASKED,
-            CHANGED.format(documents=", ".join(changed)),
+            say(ASKED),
+            say(CHANGED, documents=", ".join(changed)),
             "",
             asked,
             *(f"> {line}" for line in quoted.split("\n")),
@@ -102,8 +107,10 @@ def parse_click(action_id: object, value: object) -> ReviewClick | None:
 
 
 def apply(transaction: Transaction, click: ReviewClick, user_id: str, workspace: str = "") -> str:
-    """Does what the author says; returns what to tell them. Where many workspaces have installed the app, an
-    author is one of ``workspace`` alone."""
+    """Does what the author says; returns what to tell them, in English.
+
+    Where many workspaces have installed the app, an author is one of ``workspace`` alone.
+    """
     answer = answers.load(transaction, [click.answer_id]).get(click.answer_id)
     if answer is None or answer.status is VerifiedStatus.WITHDRAWN:
         return GONE
@@ -122,7 +129,7 @@ def apply(transaction: Transaction, click: ReviewClick, user_id: str, workspace:
 def _name(answer: VerifiedAnswer, document_id: str, unreadable: Collection[str]) -> str:
     (document,) = (one for one in answer.documents if one.id == document_id)
     if document_id in unreadable:
-        return HIDDEN
+        return say(HIDDEN)
     return sources.link(SourceEntry(clean_label(document.title), document.url, document.id))
 
 
@@ -130,8 +137,8 @@ def _button(review: Review, answer: VerifiedAnswer) -> Button:
     button: Button = {
         "type": "button",
         "action_id": f"{ACTION}_{review}",
-        "text": plain_text(LABELS[review]),
+        "text": plain_text(say(LABELS[review])),
         "value": f"{answer.id} {answer.state_of_documents}",
-        "accessibility_label": LABELS[review],
+        "accessibility_label": say(LABELS[review]),
     }
     return {**button, "style": "primary"} if review is Review.KEEP else button

@@ -9,6 +9,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from agent.text import shorten
+from agent.translation.speech import mark, say
 from bot.slack.block_kit import (
     ActionsBlock,
     Button,
@@ -34,24 +35,26 @@ ACTIONS = re.compile(rf"{ACTION}(_up|_down)?$")  # ordinary buttons of one block
 CALLBACK = "docent_feedback_form"
 COMMENT_CHARS = 1_500
 KINDS = {
-    "wrong": "It is wrong",
-    "incomplete": "Something is missing",
-    "outdated": "It is out of date",
-    "sources": "The sources do not fit",
+    "wrong": mark("It is wrong"),
+    "incomplete": mark("Something is missing"),
+    "outdated": mark("It is out of date"),
+    "sources": mark("The sources do not fit"),
 }
-THANKS = (
+THANKS = mark(
     "Thank you. The people who look after Docent at your company read this, together with your question and the "
     "answer, and mend the documents or the search. Nobody else sees it."
 )
-THANKS_OF_OWNERS = "Owners see the passage, and your question and name only where they may read this conversation."
-EMPTY_FORM = "Choose one, or write a sentence below."
+THANKS_OF_OWNERS = mark(
+    "Owners see the passage, and your question and name only where they may read this conversation."
+)
+EMPTY_FORM = mark("Choose one, or write a sentence below.")
 SOURCES = {
-    SourceFault.OUTDATED: "Which sources are out of date?",
-    SourceFault.WRONG: "Which sources are wrong?",
+    SourceFault.OUTDATED: mark("Which sources are out of date?"),
+    SourceFault.WRONG: mark("Which sources are wrong?"),
 }
-TO_OWNER = "*{title}*: <@{owner}> looks after it and hears that it is {fault}."
-TO_OPERATORS = "*{title}*: nobody is named as its owner, so it is in the report for whoever runs Docent."
-FAULTS = {SourceFault.OUTDATED: "out of date", SourceFault.WRONG: "wrong"}
+TO_OWNER = mark("*{title}*: <@{owner}> looks after it and hears that it is {fault}.")
+TO_OPERATORS = mark("*{title}*: nobody is named as its owner, so it is in the report for whoever runs Docent.")
+FAULTS = {SourceFault.OUTDATED: mark("out of date"), SourceFault.WRONG: mark("wrong")}
 TITLE_CHARS = 75  # Slack's limit for the text of a checkbox
 SECTION_CHARS = 3_000  # and of a section
 VALUE_CHARS = 75  # and for its value
@@ -64,7 +67,7 @@ class Thumb(StrEnum):
     DOWN = "down"
 
 
-LABELS = {Thumb.UP: "Good answer", Thumb.DOWN: "Bad answer"}
+LABELS = {Thumb.UP: mark("Good answer"), Thumb.DOWN: mark("Bad answer")}
 
 
 def build_buttons(turn_id: UUID) -> ActionsBlock:
@@ -95,27 +98,27 @@ def parse_click(value: str) -> tuple[Thumb, UUID]:
 
 def build_view(turn_id: UUID, cited: Sequence[CitedDocument] = ()) -> View:
     """Builds the modal for ``views.open``; what is ``cited`` can be ticked, source by source."""
-    options: list[Option] = [{"text": plain_text(label), "value": value} for value, label in KINDS.items()]
+    options: list[Option] = [{"text": plain_text(say(label)), "value": value} for value, label in KINDS.items()]
     return {
         "type": "modal",
         "callback_id": CALLBACK,
         "private_metadata": str(turn_id),
-        "title": plain_text("What was wrong?"),
-        "submit": plain_text("Send"),
-        "close": plain_text("Skip"),
+        "title": plain_text(say("What was wrong?")),
+        "submit": plain_text(say("Send")),
+        "close": plain_text(say("Skip")),
         "blocks": [
             {
                 "type": "input",
                 "block_id": "kind",
                 "optional": True,
-                "label": plain_text("What is the matter?"),
+                "label": plain_text(say("What is the matter?")),
                 "element": {"type": "radio_buttons", "action_id": "kind", "options": options},
             },
             {
                 "type": "input",
                 "block_id": "comment",
                 "optional": True,
-                "label": plain_text("What should the answer have said?"),
+                "label": plain_text(say("What should the answer have said?")),
                 "element": {
                     "type": "plain_text_input",
                     "action_id": "comment",
@@ -130,12 +133,17 @@ def build_view(turn_id: UUID, cited: Sequence[CitedDocument] = ()) -> View:
 
 def build_thanks(reports: Sequence[StoredReport] = ()) -> ThanksView:
     """Builds what takes the place of the form once it is sent, with who hears of which source."""
-    blocks: list[SectionBlock] = [{"type": "section", "text": plain_text(THANKS)}]
+    blocks: list[SectionBlock] = [{"type": "section", "text": plain_text(say(THANKS))}]
     if reports:
         lines = [_describe(report) for report in reports]
-        said = "\n".join([*lines, THANKS_OF_OWNERS])
+        said = "\n".join([*lines, say(THANKS_OF_OWNERS)])
         blocks += [{"type": "section", "text": mrkdwn(part)} for part in pack_blocks([said], SECTION_CHARS)]
-    return {"type": "modal", "title": plain_text("Thank you"), "close": plain_text("Close"), "blocks": blocks}
+    return {
+        "type": "modal",
+        "title": plain_text(say("Thank you")),
+        "close": plain_text(say("Close")),
+        "blocks": blocks,
+    }
 
 
 def parse_comment(view: Payload) -> tuple[UUID, str] | None:
@@ -179,7 +187,7 @@ def _build_choices(cited: Sequence[CitedDocument]) -> list[InputBlock]:
             "type": "input",
             "block_id": fault,
             "optional": True,
-            "label": plain_text(label),
+            "label": plain_text(say(label)),
             "element": {"type": "checkboxes", "action_id": fault, "options": options},
         }
         for fault, label in (SOURCES.items() if options else ())
@@ -189,12 +197,12 @@ def _build_choices(cited: Sequence[CitedDocument]) -> list[InputBlock]:
 def _describe(report: StoredReport) -> str:
     title = escape(shorten(clean_label(report.title), TITLE_CHARS)).replace("*", "∗")
     if not report.owner:
-        return TO_OPERATORS.format(title=title)
-    return TO_OWNER.format(title=title, owner=report.owner, fault=FAULTS[report.fault])
+        return say(TO_OPERATORS, title=title)
+    return say(TO_OWNER, title=title, owner=report.owner, fault=say(FAULTS[report.fault]))
 
 
 def _button(thumb: Thumb, turn_id: UUID) -> FeedbackButton:
-    label = LABELS[thumb]
+    label = say(LABELS[thumb])
     return {"text": plain_text(label), "value": f"{thumb}:{turn_id}", "accessibility_label": label}
 
 

@@ -3,13 +3,15 @@
 A document's own date is a day, whatever its clock says: nothing finer is said of it.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from agent.clock import now
+from agent.translation import dates
+from agent.translation.speech import say
 
 OLD_DAYS = 2 * 365  # a document that was not changed for longer may be out of date, which its age then says loudly
-_UNITS = (("year", 365), ("month", 30), ("week", 7), ("day", 1))
-_FROM = {"year": 2, "month": 2, "week": 2, "day": 1}  # the least of a unit that is said: 13 months are no "1 year"
+_UNITS_DAYS = (365, 30, 7, 1)  # a year, a month, a week, a day
+_LEAST = 2  # of a unit that is said: 13 months are no "1 year"
 
 
 def describe_days(moment: datetime, at: datetime | None = None) -> str:
@@ -22,21 +24,23 @@ def describe_days(moment: datetime, at: datetime | None = None) -> str:
     """
     days = ((at or now()) - moment).days
     if days < 1:
-        return "today"
+        return say("today")
     if days == 1:
-        return "yesterday"
-    unit, length = next((unit, n_days) for unit, n_days in _UNITS if days >= n_days * _FROM[unit])
-    return f"{days // length} {unit}s ago"
+        return say("yesterday")
+    unit = next(n_days for n_days in _UNITS_DAYS if days >= n_days * _LEAST)
+    return dates.say_ago(days // unit, timedelta(days=unit))
 
 
 def describe_moment(moment: datetime, at: datetime | None = None) -> str:
     """Returns how many minutes or hours ago something happened; beyond two days as :func:`describe_days`."""
     minutes = int(((at or now()) - moment).total_seconds() // 60)
     if minutes < 2:
-        return "just now"
+        return say("just now")
     if minutes < 120:
-        return f"{minutes} minutes ago"
-    return f"{minutes // 60} hours ago" if minutes < 48 * 60 else describe_days(moment, at)
+        return dates.say_ago(minutes, timedelta(minutes=1))
+    if minutes < 48 * 60:
+        return dates.say_ago(minutes // 60, timedelta(hours=1))
+    return describe_days(moment, at)
 
 
 def name_day(moment: datetime, at: datetime | None = None) -> str:
@@ -45,7 +49,7 @@ def name_day(moment: datetime, at: datetime | None = None) -> str:
     >>> name_day(datetime(2026, 5, 3), datetime(2026, 9, 1)), name_day(datetime(2025, 5, 3), datetime(2026, 9, 1))
     ('3 May', '3 May 2025')
     """
-    return f"{moment:%-d %B}" if moment.year == (at or now()).year else f"{moment:%-d %B %Y}"
+    return dates.name_date(moment, with_year=moment.year != (at or now()).year)
 
 
 def is_old(moment: datetime, at: datetime | None = None) -> bool:

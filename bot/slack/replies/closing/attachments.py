@@ -9,14 +9,15 @@ from dataclasses import dataclass
 
 from agent import observability
 from agent.errors import ReplyError
+from agent.translation.speech import mark, say
 from bot.slack.client import SlackClient, SlackRefused
 from bot.slack.replies.reply import Answer
 
 MAX_FILES = 3
-TITLE = "Table {n}"
-IN_FILE = "The whole table is in the file below."
-IN_DIRECT_MESSAGE = "The whole table is in a file that I sent you directly."
-NOT_ATTACHED = "I could not attach the whole table as a file ({why}); ask for a part of it."
+TITLE = mark("Table {n}")
+IN_FILE = mark("The whole table is in the file below.")
+IN_DIRECT_MESSAGE = mark("The whole table is in a file that I sent you directly.")
+NOT_ATTACHED = mark("I could not attach the whole table as a file ({why}); ask for a part of it.")
 MARK = "utf-8-sig"  # with the mark by which spreadsheets know the encoding
 
 
@@ -40,7 +41,7 @@ def upload(slack: SlackClient, answer: Answer) -> tuple[list[TableFile], str]:
     tables = zip(list_names(answer), answer.long_tables, strict=False)
     try:
         for n, (name, table) in enumerate(tables, 1):
-            files.append(TableFile(slack.upload(name, table.to_csv().encode(MARK)), name, TITLE.format(n=n)))
+            files.append(TableFile(slack.upload(name, table.to_csv().encode(MARK)), name, say(TITLE, n=n)))
     except ReplyError as error:
         return [], explain_failure(error)
     return files, ""
@@ -64,5 +65,9 @@ def share(slack: SlackClient, files: Sequence[TableFile], *, channel: str, threa
 def explain_failure(error: ReplyError) -> str:
     """Returns what to say of a file that is missing; the operator is told, too."""
     observability.report(error, event="table_not_attached")
-    why = f"Slack says “{error.code}”" if isinstance(error, SlackRefused) else "Slack did not answer"
-    return NOT_ATTACHED.format(why=why)
+    why = (
+        say("Slack says “{code}”", code=error.code)
+        if isinstance(error, SlackRefused)
+        else say("Slack did not answer")
+    )
+    return say(NOT_ATTACHED, why=why)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from agent.translation.speech import mark, say
 from bot.slack.block_kit import Button, ButtonsBlock, Confirmation, plain_text
 from bot.slack.reading.foreign_json import to_string
 
@@ -19,14 +20,14 @@ ASK_HUMAN, CORRECT = "docent_ask_human", "docent_correct"
 HOW, SHARE, PUBLISH, ASK_ON = "docent_how", "docent_share", "docent_publish", "docent_ask_on"
 SUGGESTION = "docent_suggestion"
 SUGGESTIONS = re.compile(rf"{SUGGESTION}_\d$")  # buttons of one block need an id each
-SUGGESTED = "*You might also ask*"
+SUGGESTED = mark("*You might also ask*")
 LABEL_CHARS = 75  # Slack's limit
 QUESTION_CHARS = 500
 MAX_SUGGESTIONS = 3
-ASK_TITLE = "Ask the people of this channel?"
-ASK_TEXT = "Your question is posted in this channel, with your name, for everybody in it to see."
-SHARE_TITLE = "Share this answer?"
-SHARE_TEXT = "Everybody in this channel will see your question and the answer."
+ASK_TITLE = mark("Ask the people of this channel?")
+ASK_TEXT = mark("Your question is posted in this channel, with your name, for everybody in it to see.")
+SHARE_TITLE = mark("Share this answer?")
+SHARE_TEXT = mark("Everybody in this channel will see your question and the answer.")
 
 
 class AnswerPlace(StrEnum):
@@ -83,14 +84,14 @@ def build_suggestions(turn_id: UUID, suggestions: Sequence[SuggestedQuestion]) -
 
 def build_tools(turn_id: UUID, place: AnswerPlace, session_key: str) -> list[Button]:
     """Builds the buttons of what can be done with an answer. ``session_key`` is that of a command's answer."""
-    elements = [_button(HOW, "Show how", turn_id)]
+    elements = [_button(HOW, say("Show how"), turn_id)]
     if place in (AnswerPlace.EPHEMERAL, AnswerPlace.ALONE):
-        elements.append(_button(ASK_ON, "Ask a follow-up", turn_id, session_key))
+        elements.append(_button(ASK_ON, say("Ask a follow-up"), turn_id, session_key))
     if place is AnswerPlace.EPHEMERAL:
-        confirm = _confirm(SHARE_TITLE, SHARE_TEXT, "Share")
-        elements.append({**_button(SHARE, "Share to channel", turn_id), "confirm": confirm})
+        confirm = _confirm(say(SHARE_TITLE), say(SHARE_TEXT), say("Share"))
+        elements.append({**_button(SHARE, say("Share to channel"), turn_id), "confirm": confirm})
     if place is AnswerPlace.DIRECT:
-        elements.append(_button(PUBLISH, "Publish to…", turn_id))
+        elements.append(_button(PUBLISH, say("Publish to…"), turn_id))
     return elements
 
 
@@ -98,14 +99,15 @@ def build_help(turn_id: UUID, help_: HumanHelp) -> list[Button]:
     """Builds the buttons that lead to people."""
     elements: list[Button] = []
     if help_.can_ask:
-        ask = _button(ASK_HUMAN, "Ask a human", turn_id)
+        ask = _button(ASK_HUMAN, say("Ask a human"), turn_id)
         if help_.is_public:
-            ask["confirm"] = _confirm(ASK_TITLE, ASK_TEXT, "Ask")
+            ask["confirm"] = _confirm(say(ASK_TITLE), say(ASK_TEXT), say("Ask"))
         if not help_.is_answered:
             ask["style"] = "primary"
         elements.append(ask)
     if help_.can_correct:
-        elements.append(_button(CORRECT, "Correct this" if help_.is_answered else "Write the answer", turn_id))
+        label = say("Correct this") if help_.is_answered else say("Write the answer")
+        elements.append(_button(CORRECT, label, turn_id))
     return elements
 
 
@@ -137,5 +139,5 @@ def _confirm(title: str, text: str, label: str) -> Confirmation:
         "title": plain_text(title),
         "text": plain_text(text),
         "confirm": plain_text(label),
-        "deny": plain_text("Cancel"),
+        "deny": plain_text(say("Cancel")),
     }

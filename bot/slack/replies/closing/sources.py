@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from agent.translation.speech import say
 from agent.types import CitedPassage
 from bot.slack.replies.closing import ages
 from bot.slack.replies.output_filter import clean_label, escape_url, is_web_url
@@ -57,7 +58,7 @@ def format_sources(sources: Sequence[CitedPassage], dates: Dates) -> str:
         _join(f"\n{entry.marks} {link(entry)}", mark_age(entry, dates), "" if shared else sync)
         for entry, sync in zip(entries, synced, strict=True)
     ]
-    return _join_bounded(f"*Sources:*  {shared}".rstrip(), lines)
+    return _join_bounded("  ".join([say("*Sources:*"), shared]).rstrip(), lines)
 
 
 def format_closest(closest: Sequence[CitedPassage]) -> str:
@@ -65,13 +66,15 @@ def format_closest(closest: Sequence[CitedPassage]) -> str:
     first = {source.passage.url.partition("#")[0]: source for source in reversed(closest)}
     entries = [entry for source in reversed(first.values()) for entry in group_by_page([source])]
     items = [("  ·  " if position else "  ") + link(entry) for position, entry in enumerate(entries)]
-    return _join_bounded("*Closest documents:*", items)
+    return _join_bounded(say("*Closest documents:*"), items)
 
 
 def describe_age(entry: SourceEntry, dates: Dates) -> str:
     """Returns when the document was last changed; empty where no source says so."""
     date = dates.get(entry.document_id)
-    return f"updated {ages.describe_days(date.updated_at)}" if date and date.updated_at else ""
+    if date is None or date.updated_at is None:
+        return ""
+    return say("updated {when}", when=ages.describe_days(date.updated_at))
 
 
 def mark_age(entry: SourceEntry, dates: Dates) -> str:
@@ -88,7 +91,7 @@ def describe_sync(entry: SourceEntry, dates: Dates) -> str:
     date = dates.get(entry.document_id)
     if date is None or date.synced_at is None or date.verified_by:
         return ""
-    return f"synced {ages.describe_moment(date.synced_at)}"
+    return say("synced {when}", when=ages.describe_moment(date.synced_at))
 
 
 def describe_verified(name: str, at: datetime) -> str:
@@ -97,14 +100,14 @@ def describe_verified(name: str, at: datetime) -> str:
     >>> describe_verified("Ada", datetime(2019, 5, 3))
     'Verified by Ada on 3 May 2019'
     """
-    return f"Verified by {clean_label(name).replace('*', '∗')} on {ages.name_day(at)}"
+    return say("Verified by {name} on {day}", name=clean_label(name).replace("*", "∗"), day=ages.name_day(at))
 
 
 def make_title(source: CitedPassage) -> str:
     """Returns the document's title, with the page if it is a PDF, or the section that the link opens."""
     passage = source.passage
     if page := PDF_PAGE.search(passage.url):
-        return f"{clean_label(passage.title)}, p. {page[1]}"
+        return say("{title}, p. {page}", title=clean_label(passage.title), page=page[1])
     section = clean_label(passage.heading_path.rpartition(HEADING_SEPARATOR)[2])
     title = clean_label(passage.title)
     return f"{title} › {section}" if section and "#" in passage.url else title
@@ -124,6 +127,6 @@ def _join(*parts: str) -> str:
 def _join_bounded(text: str, items: Sequence[str]) -> str:
     for position, item in enumerate(items):
         if len(text) + len(item) > SOURCES_LIMIT:
-            return f"{text}  … and {len(items) - position} more"
+            return "  ".join([text, say("… and {n} more", n=len(items) - position)])
         text += item
     return text

@@ -8,10 +8,11 @@ shown as text where it stands there, and left out elsewhere.
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 
+from agent.translation.speech import mark, say_in_answer
 from bot.slack.replies.links import addresses, live_markup
 from bot.slack.replies.links.addresses import Address, AddressKind
 
-LINK_REMOVED = "(link removed)"
+LINK_REMOVED = mark("(link removed)")
 # Of one site that nobody allowed, in one answer: a page that lists /a to /z would spell what it likes with them.
 MOST_OF_A_SITE = 3
 
@@ -66,15 +67,17 @@ class LinkPolicy:
         if address.kind is AddressKind.MAIL or _is_short(address):
             return live_markup.part(address.text)
         if address.kind is AddressKind.NAME:
-            return addresses.defuse(address.text) if self._count(address.text) else LINK_REMOVED
+            return addresses.defuse(address.text) if self._count(address.text) else say_in_answer(LINK_REMOVED)
         known = next((text for text in (address.text, written) if self.is_known(text)), None)
-        return addresses.defuse(known) if known and self._count(known) else LINK_REMOVED
+        return addresses.defuse(known) if known and self._count(known) else say_in_answer(LINK_REMOVED)
 
     def replace_in_label(self, address: Address, written: str) -> str | None:
         """Returns the same for an address in the label of a link, which must not look like another address."""
         if address.kind is AddressKind.WORD or self._stays(address, written):
             return None
-        return live_markup.part(address.text) if address.kind is not AddressKind.URL else LINK_REMOVED
+        if address.kind is not AddressKind.URL:
+            return live_markup.part(address.text)
+        return say_in_answer(LINK_REMOVED)
 
     def _stays(self, address: Address, written: str) -> bool:
         if addresses.BROADCAST.search(written):

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from agent import observability
 from agent.errors import ReplyError
+from agent.translation.speech import mark, say
 from bot.slack.block_kit import StreamContent, TaskUpdate
 from bot.slack.client import SlackRefused, SlackUnavailable
 from bot.slack.replies import blocks
@@ -25,7 +26,7 @@ FIRST_CARD_SECONDS = 1.0  # without text by then, the cards are shown, and with 
 STREAM_SECONDS = 1.0  # between two pieces of a stream (Slack: 100 per minute and workspace)
 EDIT_SECONDS = 2.0  # between two edits (Slack: 50 per minute and workspace)
 PART = 0  # the only part that is shown before the answer is complete
-BEGINS_AGAIN = "_You changed your question. I begin again with it …_"
+BEGINS_AGAIN = mark("_You changed your question. I begin again with it …_")
 
 
 class Mode(StrEnum):
@@ -82,7 +83,7 @@ class LiveMessage:
         self._cards, self._first_text_at, self._made_at = {}, None, self._clock()
         self._is_resumed = False
         if self._rows.ts(PART):
-            self.mode, self._lead = Mode.EDITING, BEGINS_AGAIN
+            self.mode, self._lead = Mode.EDITING, say(BEGINS_AGAIN)
             for _ in range(2):  # Slack may first say that the stream has ended
                 self._next_at = 0.0
                 self.refresh()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from markdown_it.rules_block.table import escapedSplit
 
+from agent.translation.speech import name_all, say
 from bot.slack.replies.text import markdown
 
 MAX_ROWS = 100  # Slack's, with the head
@@ -76,9 +77,11 @@ class _OpenTable:
         if not self.is_cut:
             return "".join(self.waiting)
         n_rows, n_shown = len(self.rows) - 1, len(self.rows) - len(self.waiting) - 1
-        parts = [f"{n_shown} of {n_rows} rows"] if self.waiting else []
-        parts += [f"{MAX_COLUMNS} of {self.n_columns} columns"] if self.n_columns > MAX_COLUMNS else []
-        return f"\n_{' and '.join(parts)} are shown._\n"
+        parts = [say("{n} of {n_all} rows", n=n_shown, n_all=n_rows)] if self.waiting else []
+        if self.n_columns > MAX_COLUMNS:
+            parts.append(say("{n} of {n_all} columns", n=MAX_COLUMNS, n_all=self.n_columns))
+        shown = say("{parts} are shown.", parts=name_all(parts))
+        return f"\n_{shown}_\n"
 
 
 class TableFitter:

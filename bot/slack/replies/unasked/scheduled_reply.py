@@ -12,6 +12,7 @@ from agent.store import delivery
 from agent.store.database import Database, Transaction
 from agent.store.sessions import Turn
 from agent.text import shorten
+from agent.translation.speech import mark, say
 from bot.slack.client import SlackClient, SlackRefused
 from bot.slack.intake.scheduled import rows
 from bot.slack.intake.scheduled.rows import PauseReason, ScheduledQuestion, SessionKey
@@ -28,7 +29,7 @@ from bot.slack.replies.unasked.unasked_reply import UnaskedReply
 from ingest.access import reader_sets
 
 QUESTION_CHARS = 500
-LEAD = "⏰ *{question}*\nasked {when}, as <@{user}> set it up"
+LEAD = mark("⏰ *{question}*\nasked {when}, as <@{user}> set it up")
 SKEW_SECONDS = 60  # between this machine's clock and Slack's
 
 
@@ -95,4 +96,4 @@ class ScheduledReply(UnaskedReply):
 
 def _make_lead(question: ScheduledQuestion) -> str:
     asked = escape(shorten(clean_label(question.question), QUESTION_CHARS)).replace("*", "∗")
-    return LEAD.format(question=asked, when=question.recurrence.describe(), user=question.user_id)
+    return say(LEAD, question=asked, when=question.recurrence.describe(), user=question.user_id)

@@ -13,6 +13,7 @@ from bot.slack.channels.settings_cache import SettingsCache
 from bot.slack.replies.closing import buttons
 from tests.bot.slack.docent import EMOJI, Docent
 from tests.scripted_model import Say
+from tools.extractive import sections
 
 QUESTION = "How many days of annual leave can I carry over into the next year?"
 
@@ -279,3 +280,20 @@ def test_a_fault_in_what_is_read_ends_no_watch(docent: Docent, monkeypatch: pyte
         assert all(looks.acquire(timeout=10) for _ in range(2))
     finally:
         cache.close()
+
+
+def test_a_yes_asks_the_first_question_that_was_suggested_below_the_answer(docent: Docent) -> None:
+    ada = docent.workspace.person(ADA)
+    root = ada.mention(HELP, QUESTION)
+    docent.run()
+    (answer,) = docent.messages(HELP, root)
+    with docent.database.transaction() as transaction:
+        (offered,) = transaction.execute(text("SELECT offered FROM turns")).one()
+    assert offered in str(answer.blocks)
+    ada.say(HELP, "yes please", root)
+    docent.run()
+    with docent.database.transaction() as transaction:
+        calls = transaction.execute(text("SELECT name, arguments FROM tool_calls ORDER BY id")).all()
+    section = sections.read(offered)
+    assert section
+    assert calls[-1] == ("read_document", {"document": section.title, "heading": section.heading})

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from agent.translation.languages import Speech
+from agent.translation.speech import speak
 from bot.simulator import ADA, Workspace
 from bot.slack.client import SlackClient
 from bot.slack.inbox import ReplyAddress
@@ -30,6 +32,29 @@ def test_a_thread_is_told_how_many_questions_come_first(
     notifications.show_queued(address, 2)
     wait_for_calls(workspace, "assistant.threads.setStatus")
     assert workspace.status(address.channel, str(address.thread_ts)) == "queued, 2 ahead"
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "many", "next_"),
+    [
+        ("en", "1 question before yours", "1,200 questions before yours", "yours is the next"),
+        ("de", "1 Frage vor Ihrer", "1.200 Fragen vor Ihrer", "Ihre Frage ist die nächste"),
+        ("zh", "前面有 1 个问题", "前面有 1,200 个问题", "下一个就是您的问题"),
+    ],
+)
+def test_a_place_in_the_queue_is_told_in_the_asker_s_language(  # noqa: PLR0917
+    workspace: Workspace,
+    notifications: Notifications,
+    address: ReplyAddress,
+    language: str,
+    one: str,
+    many: str,
+    next_: str,
+) -> None:
+    with speak(Speech(language)):
+        for n_before, said in ((1, one), (1_200, many), (0, next_)):
+            notifications.show_place(address, n_before).result(60)
+            assert workspace.status(address.channel, str(address.thread_ts)).endswith(said)
 
 
 def test_a_command_has_no_thread_to_tell(

@@ -7,11 +7,14 @@ import pytest
 
 from agent.errors import ReplyError
 from agent.store.database import Database
+from agent.translation.languages import SPOKEN
+from agent.translation.speech import say_in
 from agent.turn import notices
 from agent.types import Audience, EndReason
 from bot.slack.client import SlackRefused, SlackUnavailable
 from bot.slack.interactions import publication
 from bot.slack.membership import audience
+from bot.slack.reading import question_reader
 from tests.bot.slack.interactions.recorded import record
 
 
@@ -91,3 +94,10 @@ def test_an_answer_of_which_a_part_was_posted_is_not_posted_again(
         assert slack.n_posted == n_posted
     else:
         assert again == publication.DONE.format(channel="C1")
+
+
+@pytest.mark.parametrize("language", SPOKEN)
+def test_what_is_said_to_all_of_a_notice_is_known_in_whatever_language_it_was_said(language: str) -> None:
+    said = say_in(language, notices.QUOTED)
+    private = say_in(language, question_reader.NOT_READ, what="layoffs.xlsx")
+    assert publication.choose_notice(f"{said} {private}") == said

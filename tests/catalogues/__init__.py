@@ -1,0 +1,1 @@
+"""Keeps the catalogues of translations in step with the code: ``make catalogues``."""
