@@ -100,6 +100,7 @@ class EndReason(StrEnum):
     TOO_LONG = "too_long"
     NOT_ALLOWED = "not_allowed"  # the channel wants only certain people to be answered
     INTERRUPTED = "interrupted"
+    RESTORED = "restored"  # it was open when the record was backed up, and is not asked again
     ERROR = "error"
     # the answer is not where it was asked for, because of Slack
     CHANNEL_ARCHIVED = "channel_archived"

@@ -1,12 +1,13 @@
 """Alembic's entry point: it applies the scripts, and compares the database with the tables that the code declares.
 
-The URL comes from ``config.attributes["url"]`` (``docent migrate``, tests) or from ``DATABASE_URL`` (``alembic``).
+The URL comes from ``config.attributes["url"]`` (``docent migrate``, tests) or from ``DATABASE_URL`` (``alembic``);
+``config.attributes["connection"]`` is one that has a transaction open (``docent restore``).
 """
 
 import dotenv
 from alembic import context
 from alembic.util import CommandError
-from sqlalchemy import create_engine, pool
+from sqlalchemy import Connection, create_engine, pool
 
 from agent import settings
 from agent.store import locks
@@ -24,17 +25,24 @@ LOCK_TIMEOUT = "5s"
 
 
 def main() -> None:
-    """Runs the scripts that Alembic chose, in one transaction."""
+    """Runs the scripts that Alembic chose, in one transaction: that of the caller's connection, if it gave one."""
+    if connection := context.config.attributes.get("connection"):
+        _run(connection)
+        return
     # Nothing is prepared on the server: a pooler between may give its connection to somebody else afterwards.
     engine = create_engine(_url(), poolclass=pool.NullPool, connect_args={"prepare_threshold": None})
     with engine.connect() as connection:
-        context.configure(connection=connection, target_metadata=Base.metadata, compare_type=True)
-        with context.begin_transaction():
-            locks.lock(connection, locks.MIGRATIONS)
-            timeout = context.config.attributes.get("lock_timeout", LOCK_TIMEOUT)
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{timeout}'")
-            context.run_migrations()
+        _run(connection)
     engine.dispose()
+
+
+def _run(connection: Connection) -> None:
+    context.configure(connection=connection, target_metadata=Base.metadata, compare_type=True)
+    with context.begin_transaction():
+        locks.lock(connection, locks.MIGRATIONS)
+        timeout = context.config.attributes.get("lock_timeout", LOCK_TIMEOUT)
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{timeout}'")
+        context.run_migrations()
 
 
 def _url() -> str:

@@ -12,9 +12,11 @@ import pytest
 from agent.errors import ToolError
 from agent.tools import ToolContext
 from agent.types import Audience
+from bot.processes import schema_version
 from docs.generate import parts, settings
 from docs.generate.licences import locked
 from ingest.documents.raw import FetchProblem
+from ingest.sync.staging import PIPELINE_VERSION
 from tests.system import ROOT
 from tools import custom_tools
 
@@ -134,3 +136,12 @@ def _without_code(text: str) -> str:
 def _anchor(heading: str) -> str:
     """As GitHub makes it."""
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def test_the_changelog_says_what_an_upgrade_takes() -> None:
+    """Each version has a paragraph, and the newest names the schema and the pipeline that it brings."""
+    sections = re.split(r"^## ", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    assert not [section.splitlines()[0] for section in sections if "\n### Upgrading\n" not in section]
+    upgrading = sections[0].partition("### Upgrading")[2].partition("\n### ")[0]
+    assert f"to {schema_version.head()}." in upgrading, "name the revision that 'docent migrate' brings"
+    assert f"`PIPELINE_VERSION` is {PIPELINE_VERSION}" in upgrading, "say that all documents are read again"

@@ -31,8 +31,9 @@ WAKE_AGAIN_LIMIT_SECONDS = 60
 class Turn:
     """A claimed question. ``token`` is the right to write; ``attempt`` counts the claims, from 1.
 
-    It ``has_record`` where an earlier attempt wrote one, ``is_withdrawn`` where the person took it back, and
-    ``is_edited`` where they changed it after a worker had it. It was ``asked_at``, ``time.monotonic()`` seconds.
+    It ``has_record`` where an earlier attempt wrote one, ``is_withdrawn`` where the person took it back,
+    ``is_edited`` where they changed it after a worker had it, and ``is_restored`` where it comes from a backup. It
+    was ``asked_at``, ``time.monotonic()`` seconds.
     """
 
     id: UUID
@@ -51,6 +52,7 @@ class Turn:
     is_withdrawn: bool = False
     is_edited: bool = False
     asked_at: float | None = None
+    is_restored: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,7 @@ WITH turn AS (
 SELECT turn.id, session_id, key AS session_key, seq, user_id, channel, workspace, origin, question, audience,
        attempt, reason IS NOT DISTINCT FROM 'withdrawn' AS is_withdrawn, edited_question IS NOT NULL AS is_edited,
        extract(epoch FROM now() - created_at) AS age_seconds,
+       reason IS NOT DISTINCT FROM 'restored' AS is_restored,
        EXISTS (SELECT 1 FROM messages WHERE turn_id = turn.id)
          OR EXISTS (SELECT 1 FROM model_calls WHERE turn_id = turn.id AND purpose <> 'edited') AS has_record
 FROM turn, session

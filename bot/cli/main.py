@@ -19,6 +19,7 @@ from bot.cli import access, channels, documents, getting_started, processes, que
 from bot.evaluation.command import evaluate
 from bot.processes import private_files
 from bot.record.people_command import people_app
+from bot.record.safekeeping import commands as safekeeping
 from bot.record.verified_command import verified_app
 from bot.record.workspaces.budgets_command import budgets_app
 from bot.record.workspaces.workspaces_command import workspaces_app
@@ -28,6 +29,7 @@ ORDER = (
     "take-over-index",
     *("doctor", "manifest", "web", "worker", "clock", "migrate", "workspaces", "channels"),  # with Slack
     *("sessions", "usage", "budgets", "report", "verified", "people", "eval"),  # afterwards
+    *("backup", "restore", "check", "index"),  # the day after
 )
 DISTRIBUTION = "docent-answers"
 
@@ -78,12 +80,13 @@ for command in (
     *(documents.ingest, documents.documents, documents.sync, documents.forget, documents.reindex),
     documents.take_over_index,
     *(processes.web, processes.worker, processes.clock, processes.migrate, sessions.usage),
-    sessions.report,
+    *(sessions.report, safekeeping.backup, safekeeping.restore, safekeeping.check),
 ):
     app.command()(command)
 app.command("eval")(evaluate)
 app.add_typer(sessions.sessions_app, name="sessions")
 app.add_typer(people_app, name="people")
+app.add_typer(safekeeping.index_app, name="index")
 app.add_typer(verified_app, name="verified")
 app.add_typer(workspaces_app, name="workspaces")
 app.add_typer(budgets_app, name="budgets")

@@ -37,6 +37,7 @@ REASONS = {
     "withdrawn": "taken back by the person",
     "too_long": "the question was too long",
     "interrupted": "interrupted too often",
+    "restored": "open when the record was backed up, and not asked again",
     "channel_archived": "not posted: the channel was archived",
     "bot_removed": "not posted: the bot is not in the channel",
     "thread_gone": "not posted: the thread was deleted or locked",

@@ -15,6 +15,10 @@ from ingest.documents import ocr
 from ingest.settings import LOCAL_EMBEDDING_MODELS, SENTENCE_EMBEDDING_MODEL, OcrUse
 from ingest.sync import reports
 
+LOST = (
+    "If it was lost, or the database restored from a backup without it, 'docent sync' (or 'docent ingest' again) "
+    "makes it anew. Else the documents were ingested into another index."
+)
 SHARE = "Set DOCENT_INDEX_URI=s3://bucket/index on every machine, and run 'docent ingest' again."
 
 
@@ -60,9 +64,7 @@ def index(context: CheckContext) -> Iterator[Finding]:
         return
     if "://" not in address and not Path(address).exists():
         text = f"There is no index at {address}, but the database knows {documents.n_chunks} chunks."
-        yield Finding(
-            "index", FindingState.PROBLEM, text, f"The documents were ingested into another index. {SHARE}"
-        )
+        yield Finding("index", FindingState.PROBLEM, text, f"{LOST} {SHARE}")
         return
     from ingest.library import Library
 
@@ -73,7 +75,7 @@ def index(context: CheckContext) -> Iterator[Finding]:
     contents = f"{status.n_chunks} chunks, embedded by '{status.embedding_model}'"
     if status.n_chunks != documents.n_chunks:
         text = f"{address} has {contents}; the database knows {documents.n_chunks}."
-        advice = f"Run 'docent ingest' for each folder here. If other machines ingest too: {SHARE}"
+        advice = f"'docent check --repair' says which and mends it. If other machines ingest too: {SHARE}"
         yield Finding("index", FindingState.WARNING, text, advice)
     else:
         yield Finding("index", FindingState.OK, f"{address}: {contents}")

@@ -26,7 +26,7 @@ from agent.turn.config import OpeningCall
 from agent.turn.events import Finished, TextDelta, TextReset, ToolFinished, ToolStarted, Waiting
 from agent.types import EndReason, TurnStatus
 from bot.jobs import job_pool, queue, turn_endings
-from bot.jobs.answers import closings, slack_replies, watching
+from bot.jobs.answers import closings, restored, slack_replies, watching
 from bot.jobs.answers.progress import STOPPED, AnswerProgress
 from bot.jobs.context import WorkerContext
 from bot.jobs.leases import interruption
@@ -204,7 +204,7 @@ def _answer(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: R
             slack_replies.tell_muted(context, claimed.posted)
         turn_endings.end_withdrawn(context, turn, reply)
         return
-    if allowed_groups.refuses(context, claimed, reply):
+    if restored.ends(context, claimed, reply) or allowed_groups.refuses(context, claimed, reply):
         return
     asked = _read_question(context, claimed, lease, reply)
     if asked.moved_to:

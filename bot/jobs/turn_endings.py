@@ -159,6 +159,13 @@ def end_uninstalled(context: WorkerContext, turn: Turn) -> None:
     observability.log.info("turn_ended", status=TurnStatus.CANCELLED, reason=EndReason.UNINSTALLED)
 
 
+def end_restored(context: WorkerContext, turn: Turn, *, answer: str | None = None) -> None:
+    """Ends a turn that comes from a backup; ``answer`` is what its thread was told of it, if anything."""
+    with context.database.transaction() as transaction:
+        _close(context, transaction, turn, status=TurnStatus.FAILED, reason=EndReason.RESTORED, answer=answer)
+    observability.log.info("turn_ended", status=TurnStatus.FAILED, reason=EndReason.RESTORED)
+
+
 def end_if_withdrawn(context: WorkerContext, turn: Turn, reply: Reply) -> bool:
     """Ends the turn without a word if the person deleted the question; returns whether it did.
 

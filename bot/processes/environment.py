@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from psycopg.errors import LockNotAvailable
 from sqlalchemy.exc import OperationalError
@@ -20,6 +21,9 @@ from bot.processes import private_files, schema_version
 from bot.processes.embedded import embedded_servers
 from bot.processes.schema_version import SchemaState
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 POOL_SIZE = 10
 IN_USE = (
     "The database was not migrated: a table that has to change was in use for too long. Nothing was changed. Run "
@@ -28,11 +32,14 @@ IN_USE = (
 
 
 @contextmanager
-def open_database(*, needs_redis: bool = False, statement_timeout_seconds: float = 30) -> Iterator[Database]:
+def open_database(
+    *, needs_redis: bool = False, statement_timeout_seconds: float = 30, takes_any_schema: bool = False
+) -> Iterator[Database]:
     """Opens a database whose schema this release works with; closes it at the end.
 
     Starts embedded servers for what is not configured. With ``needs_redis``, ``bot.settings.load().redis_url`` is
-    set afterwards. Raises :class:`UserError` if the schema is another one or a server does not start::
+    set afterwards. One that ``takes_any_schema`` is neither migrated nor compared. Raises :class:`UserError` if
+    the schema is another one or a server does not start::
 
         with environment.open_database() as database:
             ...
@@ -46,13 +53,14 @@ def open_database(*, needs_redis: bool = False, statement_timeout_seconds: float
             _configure(servers, has_database=bool(settings.database_url))
         url = agent.settings.load().database_url
         assert url
-        if not settings.database_url:
+        if not settings.database_url and not takes_any_schema:
             migrate(url.get_secret_value())
         database = Database(
             url.get_secret_value(), pool_size=POOL_SIZE, statement_timeout_seconds=statement_timeout_seconds
         )
         stack.callback(database.close)
-        schema_version.require(database)
+        if not takes_any_schema:
+            schema_version.require(database)
         yield database
 
 
@@ -72,19 +80,24 @@ def migrate(url: str, *, lock_timeout: str | None = None) -> None:
     if schema_version.compare(revision) == SchemaState.NEWER:
         raise UserError(str(schema_version.describe_problem(revision)))
     from alembic import command  # takes half a second, and is seldom needed
-    from alembic.config import Config
 
-    config = Config()
-    config.set_main_option("script_location", str(files("migrations")).replace("%", "%%"))
-    config.attributes["url"] = url
-    if lock_timeout:
-        config.attributes["lock_timeout"] = lock_timeout
+    config = make_alembic_config(url=url, **({"lock_timeout": lock_timeout} if lock_timeout else {}))
     try:
         command.upgrade(config, "head")
     except OperationalError as error:
         if isinstance(error.orig, LockNotAvailable):
             raise UserError(IN_USE) from error
         raise
+
+
+def make_alembic_config(**attributes: object) -> "Config":
+    """Makes Alembic's configuration, with what ``migrations/env.py`` reads: a ``url`` or a ``connection``."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(files("migrations")).replace("%", "%%"))
+    config.attributes.update(attributes)
+    return config
 
 
 def _announce(line: str) -> None:

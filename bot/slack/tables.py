@@ -180,3 +180,18 @@ class ScheduledQuestionRow(Base):
     is_pause_told: Mapped[bool] = mapped_column(server_default=text("false"))
     said: Mapped[Json | None] = mapped_column(JSONB(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
+
+
+class RestorationRow(Base):
+    """A restoration of this database from a backup that was ``taken_at`` a moment, by which release.
+
+    What Slack was told between the two moments is not in the record. ``n_open`` questions waited then.
+    """
+
+    __tablename__ = "restorations"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    taken_at: Mapped[datetime] = mapped_column(Timestamp)
+    restored_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
+    release: Mapped[str] = mapped_column(Text)
+    n_open: Mapped[int] = mapped_column(server_default="0")

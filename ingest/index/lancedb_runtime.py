@@ -12,7 +12,7 @@ import threading
 import warnings
 from collections.abc import Coroutine
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec
@@ -24,6 +24,7 @@ from agent.errors import UserError
 from ingest import settings
 from ingest.index.storage import outages
 
+TAG_MARGIN = timedelta(minutes=5)  # a tagged version is to be younger than what is dropped
 VECTOR_INDEX_FROM = 30_000  # chunks; below, an exact scan takes ~10 ms and misses nothing
 # A number of a vector takes eight bits in the index. Of 92,000 chunks of random sentences all partitions are then
 # searched for 80 in 6 ms, with the nearest ten among them (1.00); three quarters of them in 5 (.99). With 32 bits
@@ -197,14 +198,27 @@ async def create_search_indexes(table: Any) -> None:
 
 
 async def optimize(table: Any, *, keep_versions: timedelta) -> None:
-    """Updates the search indexes, drops versions that are older, returns memory to the system."""
+    """Updates the search indexes, drops versions that are older, returns memory to the system.
+
+    Versions since the earliest tag stay: LanceDB would refuse the whole of it where a tagged one is to go.
+    """
     n_chunks = await table.count_rows()
     if n_chunks >= VECTOR_INDEX_FROM and await _n_unindexed(table) > REBUILD_SHARE * n_chunks:
         config = lancedb().index.IvfSq(distance_type="cosine", num_partitions=N_PARTITIONS)
         await table.create_index("vector", config=config)
-    await table.optimize(cleanup_older_than=keep_versions)
+    await table.optimize(cleanup_older_than=await _choose_age(table, keep_versions))
     with suppress(OSError, AttributeError):  # not glibc
         ctypes.CDLL(None).malloc_trim(0)  # else a sync of many documents keeps what its largest merge took
+
+
+async def _choose_age(table: Any, keep_versions: timedelta) -> timedelta:
+    """Returns from which age on versions are dropped."""
+    tagged = {int(tag["version"]) for tag in (await table.tags.list()).values()}
+    if not tagged:
+        return keep_versions
+    versions = await table.list_versions()
+    made: list[datetime] = [one["timestamp"] for one in versions if one["version"] in tagged]
+    return max([keep_versions, *(datetime.now(moment.tzinfo) - moment + TAG_MARGIN for moment in made)])
 
 
 async def _n_unindexed(table: Any) -> int:

@@ -1,14 +1,23 @@
 """Reads the index as a whole: to compare it with what it should contain, and to copy it."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import pyarrow.compute as pc
 
 from ingest.embedding.embedder import Matrix
 from ingest.index.filters import id_batches, one_of
 from ingest.index.table import Index, IndexedChunk, NoIndex
+
+T = TypeVar("T")
+
+
+class ReadableTable(Protocol):
+    """A table of chunks: the newest version (:class:`Index`), or one that was tagged."""
+
+    def read(self, query: Callable[[Any], Awaitable[T]]) -> T:
+        """Runs a query on one version."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +31,27 @@ class DocumentVersion:
 
 def document_versions(index: Index, source: str | None = None) -> dict[str, DocumentVersion]:
     """Returns the version of each document by id, of all sources or of one. Reads all their rows."""
+    return _read_versions(index, None if source is None else one_of("source", [source]))
+
+
+def versions_between(table: ReadableTable, first: str, last: str) -> dict[str, DocumentVersion]:
+    """Returns the versions of the documents whose ids lie between two, both included."""
+    return _read_versions(table, f"document_id >= '{first}' AND document_id <= '{last}'")
+
+
+def versions_of(table: ReadableTable, document_ids: Sequence[str]) -> dict[str, DocumentVersion]:
+    """Returns the versions of these documents, of those that are there."""
+    versions: dict[str, DocumentVersion] = {}
+    for ids in id_batches(document_ids):
+        versions |= _read_versions(table, one_of("document_id", ids))
+    return versions
+
+
+def _read_versions(index: ReadableTable, where: str | None) -> dict[str, DocumentVersion]:
     columns = ["document_id", "content_hash", "access_id"]
 
     async def read(table: Any) -> Any:
-        query = table.query() if source is None else table.query().where(one_of("source", [source]))
+        query = table.query() if where is None else table.query().where(where)
         return await query.select(columns).to_arrow()
 
     try:
@@ -50,7 +76,7 @@ def measure(index: Index) -> tuple[int, int]:
     return index.read(count)
 
 
-def read_chunks(index: Index, document_ids: Sequence[str]) -> list[IndexedChunk]:
+def read_chunks(index: ReadableTable, document_ids: Sequence[str]) -> list[IndexedChunk]:
     """Reads the chunks of these documents as they were written, ordered by id."""
     names = [*IndexedChunk.__dataclass_fields__]
 
@@ -63,7 +89,7 @@ def read_chunks(index: Index, document_ids: Sequence[str]) -> list[IndexedChunk]
     return sorted(index.read(read), key=lambda chunk: chunk.chunk_id)
 
 
-def read_vectors(index: Index, document_ids: Sequence[str]) -> dict[str, Matrix]:
+def read_vectors(index: ReadableTable, document_ids: Sequence[str]) -> dict[str, Matrix]:
     """Reads the vectors of the chunks of these documents, by the text that was embedded."""
     vectors: dict[str, Matrix] = {}
     for ids in id_batches(document_ids):

@@ -16,11 +16,12 @@ from agent import observability
 from agent.clock import now
 from agent.store.sessions import StoredQuestion
 from bot.slack.client import Payload, SlackClient
-from bot.slack.intake import events
+from bot.slack.intake import events, lost_record
 from bot.slack.intake.events import IncomingMessage
 from bot.slack.intake.history import Conversation, History
 from bot.slack.intake.intake import Intake
 from bot.slack.intake.known_threads import ANYBODY
+from bot.slack.intake.lost_record import LostRecord
 
 MAX_CONVERSATIONS = 300  # those of the latest questions first
 MAX_SESSIONS = 100  # threads older than the messages that are read, in which somebody may have asked on
@@ -51,6 +52,7 @@ class CatchUp:
     ) -> None:
         self._slack, self._intake, self._history, self._max_age = slack, intake, history, max_age
         self._workspace = workspace
+        self._lost = LostRecord()
 
     def run(self, since: datetime | None = None) -> int:
         """Stores what was missed since a moment, by default in ``max_age``; returns how many questions.
@@ -62,6 +64,7 @@ class CatchUp:
         with self._intake.database.transaction() as transaction:
             first = transaction.execute(_FIRST).scalar_one_or_none()
             installed = transaction.execute(_INSTALLED, {"id": self._workspace}).scalar_one_or_none()
+            self._lost = lost_record.load(transaction)
         if first is None:
             return 0
         never = datetime.min.replace(tzinfo=UTC)
@@ -105,7 +108,8 @@ class CatchUp:
 
     def _take(self, messages: list[Payload], conversation: Conversation, body: Payload) -> int:
         place = {"channel": conversation.id, "channel_type": conversation.kind, "type": "message"}
-        parsed = (events.parse_message({**message, **place}, body) for message in messages)
+        missed = [one for one in messages if not self._lost.was_answered(one, messages, self._slack.is_own)]
+        parsed = (events.parse_message({**message, **place}, body) for message in missed)
         taken = [self._intake.take(message) for message in parsed if message and self._is_question(message)]
         return sum(isinstance(stored, StoredQuestion) for stored in taken)
 

@@ -102,6 +102,7 @@ def test_every_reason_that_needs_one_has_a_sentence() -> None:
         EndReason.TOO_LONG,
         EndReason.NOT_ALLOWED,
         EndReason.INTERRUPTED,
+        EndReason.RESTORED,
         EndReason.ERROR,
     }
     undelivered = {  # and so read by nobody
