@@ -1,5 +1,7 @@
 """What Prometheus sees of Docent at work: right numbers over several processes, and nothing about anybody."""
 
+import socket
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -10,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bot.simulator import ADA, HELP
 from tests.scripted_model import Fail, Line, Say, ScriptedModel
-from tests.system import QUESTION, System, free_port
+from tests.system import QUESTION, WAIT_SECONDS, System, free_port
 
 TOKEN = "a-token-of-prometheus"
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -28,8 +30,20 @@ def fetch(port: int, token: str = TOKEN, path: str = "/metrics") -> str:
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}{path}", headers={"Authorization": f"Bearer {token}"} if token else {}
     )
+    wait_until_listening(port)
     with urllib.request.urlopen(request, timeout=120) as response:
         return str(response.read().decode())
+
+
+def wait_until_listening(port: int) -> None:
+    """Waits for a worker's exporter: a process of its own, which may come after the first answer."""
+    until = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < until:
+        with socket.socket() as one:
+            if one.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"nothing listens at port {port}")
 
 
 def value(samples: Samples, name: str, **labels: str) -> float:
