@@ -1,4 +1,4 @@
-"""Loads what was said in a session before a turn, and what it rests on.
+"""Loads what was said in a session before a turn, what it rests on, and what a question means without it.
 
 An answer rests on the documents and tools of its own turn, and on those of the earlier answers in its prompt: what
 was said once may be repeated without being found again.
@@ -90,3 +90,18 @@ def note_known(transaction: Transaction, turn: Turn, earlier: Iterable[EarlierTu
     if documents or tools:
         values = {"documents": json.dumps(documents), "tools": json.dumps(tools)}
         transaction.execute(_NOTE, values | {"id": turn.id, "token": turn.token})
+
+
+_STANDALONE = text("""
+SELECT coalesce((SELECT arguments ->> 'query' FROM tool_calls
+                 WHERE turn_id = turns.id AND arguments ? 'query' ORDER BY position, id LIMIT 1), question)
+FROM turns WHERE id = :id AND user_id = :user_id AND workspace IS NOT DISTINCT FROM :workspace
+""")
+
+
+def load_standalone(transaction: Transaction, turn_id: UUID, *, workspace: str | None, user_id: str) -> str | None:
+    """Returns a turn's question as it was first searched for, else as asked; None unless it is this person's, of
+    this workspace."""
+    values = {"id": turn_id, "workspace": workspace, "user_id": user_id}
+    question: str | None = transaction.scalar(_STANDALONE, values)
+    return question

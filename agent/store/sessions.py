@@ -2,8 +2,8 @@
 
 Promises: the turns of one session are claimed one at a time, in order; only the worker with the lease token
 writes to a turn, and every write of a step begins with :func:`verify_lease`; a turn whose lease ran out can be
-claimed again. Knows nothing of Redis: callers wake workers, and :func:`list_due` tells for which sessions. All
-times are the database's.
+claimed again. Knows nothing of Redis: callers wake workers, and :mod:`agent.store.wakes` tells for which
+sessions. All times are the database's.
 """
 
 import json
@@ -21,10 +21,8 @@ from agent.hidden_characters import strip_invisible
 from agent.observability import measures
 from agent.store.database import Transaction, count_rows
 from agent.store.tables import IS_OPEN
+from agent.store.wakes import WAKE_AGAIN_SECONDS
 from agent.types import Audience, SessionStatus, TurnStatus
-
-WAKE_AGAIN_SECONDS = 5  # an unclaimed turn is woken again after this, then after twice this, …
-WAKE_AGAIN_LIMIT_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -315,32 +313,6 @@ def put_all_back(transaction: Transaction, tokens: Iterable[UUID]) -> list[UUID]
     """Gives up every lease of a process that ends; returns their sessions. Threads that still write fail on the
     token."""
     return [row[0] for row in transaction.execute(_PUT_ALL_BACK, {"tokens": list(tokens)})]
-
-
-_DUE = text(f"""
-SELECT id, session_id FROM (
-    SELECT DISTINCT ON (session_id) id, session_id, status, run_after, wake_after, lease_until
-    FROM turns WHERE {IS_OPEN} ORDER BY session_id, seq
-) AS first
-WHERE wake_after <= now() AND run_after <= now()
-  AND (status = 'queued' OR lease_until IS NULL OR lease_until < now())
-ORDER BY id LIMIT :limit
-""")
-_WOKEN = text(f"""
-UPDATE turns SET n_wakes = n_wakes + 1, wake_after = now() + make_interval(
-    secs => least({WAKE_AGAIN_SECONDS} * power(2, least(n_wakes, 10)), {WAKE_AGAIN_LIMIT_SECONDS}))
-WHERE id = ANY(:ids)
-""")
-
-
-def list_due(transaction: Transaction, *, limit: int = 1000) -> list[tuple[UUID, UUID]]:
-    """Lists (turn, session) of each session whose first open turn is unclaimed and was not woken lately."""
-    return [(row[0], row[1]) for row in transaction.execute(_DUE, {"limit": limit})]
-
-
-def note_wakes(transaction: Transaction, turn_ids: Sequence[UUID]) -> None:
-    """Records that workers were woken; the next wake-up waits twice as long, up to a minute."""
-    transaction.execute(_WOKEN, {"ids": list(turn_ids)})
 
 
 _STOP = text("""

@@ -15,7 +15,7 @@ from rq import Queue
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observability
-from agent.store import budgets, locks, sessions
+from agent.store import budgets, locks, wakes
 from agent.store.database import Database
 from bot.jobs import queue
 from bot.outages import postgres
@@ -108,12 +108,12 @@ def sweep(database: Database, turn_queue: Queue) -> int:
         if not locks.try_lock(transaction, locks.CLOCK):
             return 0
         budgets.lapse(transaction)  # holds of crashed turns, whether or not anybody continues these
-        due = sessions.list_due(transaction)
+        due = wakes.list_due(transaction)
     if not due:
         return 0
     waiting = queue.list_waiting(turn_queue)
     forgotten = [session_id for _, session_id in due if str(session_id) not in waiting]
     queue.wake(turn_queue, forgotten)
     with database.transaction() as transaction:
-        sessions.note_wakes(transaction, [turn_id for turn_id, _ in due])
+        wakes.note_wakes(transaction, [turn_id for turn_id, _ in due])
     return len(forgotten)

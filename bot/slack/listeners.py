@@ -14,7 +14,7 @@ from slack_bolt import Ack, App
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observability
-from agent.store import feedback, questions, sessions
+from agent.store import earlier_turns, feedback, sessions
 from agent.store.database import Database, is_commit_unknown
 from agent.store.sessions import StoredQuestion
 from agent.translation.speech import mark, say
@@ -251,7 +251,7 @@ def on_answer_privately(context: ListenerContext, ack: Ack, body: Payload, actio
     if click:
         turn_id, address = click
         with context.database.transaction() as transaction:
-            question = questions.load_standalone(
+            question = earlier_turns.load_standalone(
                 transaction, turn_id, workspace=address.team_id, user_id=address.user_id
             )
         if question:

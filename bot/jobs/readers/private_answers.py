@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observability
 from agent.errors import DocentError
-from agent.store import questions
+from agent.store import earlier_turns
 from agent.store.sessions import Turn
 from agent.tools import ToolContext
 from agent.types import Audience
@@ -41,7 +41,7 @@ def _offer(context: WorkerContext, turn: Turn, address: ReplyAddress) -> None:
     if not library.may_read_more(alone, than=turn.audience):
         return
     with context.database.transaction() as transaction:
-        query = questions.load_standalone(transaction, turn.id, workspace=turn.workspace, user_id=turn.user_id)
+        query = earlier_turns.load_standalone(transaction, turn.id, workspace=turn.workspace, user_id=turn.user_id)
     if query and _is_better(context, library, turn, query, alone):
         private_offer.show(context.slack, address, turn.id)
         observability.log.info("private_answer_offered")

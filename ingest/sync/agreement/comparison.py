@@ -7,7 +7,6 @@ differ in who may read a document, it is for those who may by both.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -70,11 +69,6 @@ class DocumentComparison:
     has_verified: bool  # some of them are verified answers
 
 
-def write_alone(active: ActiveIndex) -> AbstractContextManager[None]:
-    """Has nobody else write the index inside the ``with``: what it has and what the rows say then agree."""
-    return active.writer.alone()
-
-
 def list_ranges(index: Index) -> list[IdRange]:
     """Lists ranges of ids that are compared one at a time; ids of documents are spread evenly."""
     n_chunks = index.n_chunks()
@@ -97,7 +91,7 @@ def compare(active: ActiveIndex, *, repairs: bool = False) -> DocumentComparison
         n_documents += n
         n_waiting += n_late
         for start in range(0, len(suspected), MAX_IDS):
-            with write_alone(active):
+            with active.writer.alone():
                 found = _confirm(active, suspected[start : start + MAX_IDS])
                 if repairs:
                     _repair(active, found)

@@ -66,7 +66,7 @@ def create_tag(active: ActiveIndex, name: str) -> IndexTag:
             f"'{name}' cannot be the name of a tag: use up to 60 letters of a to z, digits, '.', '-' and '_', "
             f"beginning with a letter or digit, and not with '{OWN_PREFIX}'."
         )
-    with comparison.write_alone(active):
+    with active.writer.alone():
         if any(tag.name == name for tag in list_tags(active)):
             raise UserError(f"There is a tag '{name}' already. Name another, or run: docent index untag {name}")
         tag_newest(active, name)
@@ -125,11 +125,11 @@ def restore_tag(active: ActiveIndex, name: str) -> TagRestoration:
     tagged = TaggedTable(active.address, active.current().index.table, name)
     for part in comparison.list_ranges(active.current().index):
         for ids in _batches(_find_different(active, tagged, part)):
-            with comparison.write_alone(active):
+            with active.writer.alone():
                 _require_no_sync(active)
                 _restore(active, tagged, ids, done)
         done.n_gone += _count_gone(active, tagged, part)
-    with comparison.write_alone(active):
+    with active.writer.alone():
         active.current().index.optimize()
     return done
 

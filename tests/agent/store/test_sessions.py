@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from agent.errors import LeaseLost
 from agent.secrets import MASK
-from agent.store import earlier_turns, feedback, sessions
+from agent.store import earlier_turns, feedback, sessions, wakes
 from agent.store.database import Database
 from agent.store.sessions import LeaseState, StoredQuestion, Turn
 
@@ -32,7 +32,7 @@ def finish(database: Database, turn: Turn) -> None:
 
 def due(database: Database) -> list[UUID]:
     with database.transaction() as transaction:
-        return [turn_id for turn_id, _ in sessions.list_due(transaction)]
+        return [turn_id for turn_id, _ in wakes.list_due(transaction)]
 
 
 def change(database: Database, assignment: str) -> None:
@@ -112,7 +112,7 @@ def test_reminders_go_to_what_nobody_works_on_and_become_rarer(database: Databas
     change(database, "wake_after = now()")
     assert due(database) == [asked.turn_id]  # only the first of a session
     with database.transaction() as transaction:
-        sessions.note_wakes(transaction, [asked.turn_id])
+        wakes.note_wakes(transaction, [asked.turn_id])
     assert due(database) == []
     turn = claim(database, asked.session_id)
     assert due(database) == []

@@ -24,7 +24,7 @@ from ingest.embedding.embedder import Matrix
 from ingest.index import scan
 from ingest.index.active_index import ActiveIndex
 from ingest.index.table import Index, IndexedChunk
-from ingest.sync.agreement import comparison, tags
+from ingest.sync.agreement import tags
 from ingest.sync.agreement.tagged_table import TaggedTable
 
 PART = "index.jsonl"
@@ -138,7 +138,7 @@ def _write(index: Index, chunks: Sequence[IndexedChunk], vectors: Sequence[Matri
 def load(active: ActiveIndex, pieces: Iterable[bytes]) -> int:
     """Writes a part into the active table, and makes its search indexes; returns how many documents it has."""
     index = active.current().index
-    with comparison.write_alone(active):
+    with active.writer.alone():
         n_documents = copy_in(index, split_lines(pieces))
         index.optimize()
     return n_documents

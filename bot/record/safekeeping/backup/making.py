@@ -21,7 +21,6 @@ from bot.record.safekeeping.backup.manifest import FORMAT, BackedUpIndex, Backup
 from bot.settings import BotSettings
 from ingest.index.active_index import ActiveIndex
 from ingest.settings import IngestSettings
-from ingest.sync.agreement import comparison
 from ingest.sync.agreement.tagged_table import TaggedTable
 
 DISTRIBUTION = "docent-answers"
@@ -75,7 +74,7 @@ def _open_snapshot(database: Database) -> Iterator[Connection]:
 def _open_both(database: Database, active: ActiveIndex) -> Iterator[tuple[Connection, TaggedTable]]:
     """Opens a snapshot and the version of the index that belongs to it: syncs wait until both are there."""
     with ExitStack() as stack:
-        with comparison.write_alone(active):
+        with active.writer.alone():
             table = stack.enter_context(index_copy.keep_version(active))
             connection = stack.enter_context(_open_snapshot(database))
         yield connection, table

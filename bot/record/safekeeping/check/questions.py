@@ -9,7 +9,7 @@ from uuid import UUID
 from rq import Queue
 from sqlalchemy import select, text
 
-from agent.store import budgets, locks, sessions
+from agent.store import budgets, locks, wakes
 from agent.store.database import Database, Transaction
 from agent.store.tables import IS_OPEN, SessionRow
 from agent.text import count
@@ -18,7 +18,6 @@ from bot.record.safekeeping.check.finding import CheckedPart, Fault
 from ingest.index import lock_names
 from ingest.index.active_index import ActiveIndex
 from ingest.sync import store
-from ingest.sync.agreement import comparison
 from ingest.sync.store import SyncOrigin, SyncStatus
 from ingest.tables import SyncRow
 
@@ -61,8 +60,8 @@ def check_questions(database: Database, turn_queue: Queue, *, repairs: bool) -> 
         with database.transaction() as transaction:
             transaction.execute(_FREE, {"ids": [row[0] for row in dead]})
             budgets.lapse(transaction)
-            due = sessions.list_due(transaction)
-            sessions.note_wakes(transaction, [turn_id for turn_id, _ in due])
+            due = wakes.list_due(transaction)
+            wakes.note_wakes(transaction, [turn_id for turn_id, _ in due])
         queue.wake(turn_queue, [*(row[1] for row in dead), *forgotten])
     told = "a worker is told"
     faults = [
@@ -82,7 +81,7 @@ def check_syncs(active: ActiveIndex, *, lease_seconds: float, repairs: bool) -> 
         idle = transaction.execute(_IDLE, {"seconds": seconds}).all()
         dead = [row for row in idle if not _is_held(transaction, row.source, row.origin)]
     if repairs and dead:
-        with comparison.write_alone(active), active.database.transaction() as transaction:
+        with active.writer.alone(), active.database.transaction() as transaction:
             for row in dead:
                 store.end(transaction, row.id, SyncStatus.INTERRUPTED, "nobody worked on it any more")
     names = ", ".join(f"'{row.source}'" for row in dead)

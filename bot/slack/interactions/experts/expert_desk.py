@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observability
 from agent.errors import ReplyError
-from agent.store import questions
+from agent.store import earlier_turns
 from agent.store.database import Database, Transaction
 from agent.translation.speech import mark, say
 from bot.slack.block_kit import Message, View
@@ -105,7 +105,7 @@ class ExpertDesk:
             recorded = recorded_answer.load(transaction, turn_id)
             place = corrections.load_place(transaction, turn_id)
             workspace, asker = (recorded.workspace, recorded.user_id) if recorded else ("", "")
-            question = questions.load_standalone(transaction, turn_id, workspace=workspace, user_id=asker)
+            question = earlier_turns.load_standalone(transaction, turn_id, workspace=workspace, user_id=asker)
             earlier = answers.load_of_turn(transaction, turn_id)
             experts = self._load_experts(transaction, place) if place else ()
         if recorded is None or place is None or self._workspace not in ("", recorded.workspace):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from agent.store import questions, sessions
+from agent.store import earlier_turns, sessions
 from agent.store.database import Database
 from agent.store.sessions import StoredQuestion
 from bot.slack import inbox
@@ -56,7 +56,7 @@ def test_an_edited_question_is_asked_again_where_it_was_asked(database: Database
 def test_a_question_is_answered_privately_where_it_was_asked(database: Database, asked: StoredQuestion) -> None:
     with database.transaction() as transaction:
         read = {
-            team: questions.load_standalone(transaction, asked.turn_id, workspace=team, user_id="U1")
+            team: earlier_turns.load_standalone(transaction, asked.turn_id, workspace=team, user_id="U1")
             for team in ("T1", "T2")
         }
     assert read == {"T1": "How many days?", "T2": None}
