@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 import agent.settings
 import ingest.settings
 from agent import observability
+from agent.clock import now
 from agent.errors import UserError
 from agent.observability.metrics import Metric, MetricKind, Reading
 from agent.store.budgets import Budgets
@@ -27,10 +28,12 @@ from bot.jobs import queue
 from bot.processes.monitoring import budget_readings
 from bot.settings import BotSettings
 from ingest import source_config
+from ingest.index.mirror import machines
 from ingest.settings import IngestSettings
 
 FRESH_SECONDS = 5.0
 MAX_SOURCES = 200  # beyond, the freshest are left out
+MAX_MACHINES = 100  # with a copy of the index
 
 UP = Metric(MetricKind.READING, "docent_dependency_up", "Whether Postgres and Redis answer", ["part"])
 OPEN = Metric(
@@ -71,7 +74,18 @@ PROBLEMS = Metric(
 CHUNKS = Metric(
     MetricKind.READING, "docent_chunks", "Chunks of a source's documents, as Postgres has them", ["source"]
 )
-# The age of a copy of the index, where there is one, belongs here: docent_index_copy_age_seconds.
+COPY_AGE = Metric(
+    MetricKind.READING,
+    "docent_index_copy_age_seconds",
+    "Seconds since a machine copied the version that it has of an index in a bucket",
+    ["machine"],
+)
+COPY_BEHIND = Metric(
+    MetricKind.READING,
+    "docent_index_copy_behind",
+    "Whether something keeps a machine's copy of an index in a bucket from being the newest version",
+    ["machine"],
+)
 
 _QUESTIONS = text(f"""
 SELECT count(*) FILTER (WHERE is_postponed) AS n_postponed,
@@ -147,6 +161,7 @@ class Deployment:
             yield _give(OPEN, states.items())
             yield Reading(OLDEST, [((), float(row.oldest_seconds))])
             yield from self._read_sources(transaction)
+            yield from _read_copies(transaction)
             yield from budget_readings.read(transaction, self.budgets)
 
     def _read_sources(self, transaction: Transaction) -> Iterator[Reading]:
@@ -170,6 +185,13 @@ class Deployment:
     def _ask_redis(self) -> Iterator[Reading]:
         yield _give(JOBS, [(name, len(jobs)) for name, jobs in self.queues])
         yield Reading(WORKERS, [((), Worker.count(queue=self.queues[0][1]))])
+
+
+def _read_copies(transaction: Transaction) -> Iterator[Reading]:
+    copies = machines.load(transaction)[:MAX_MACHINES]
+    aged = [(one.host, (now() - one.copied_at).total_seconds()) for one in copies if one.copied_at]
+    yield _give(COPY_AGE, aged)
+    yield _give(COPY_BEHIND, [(one.host, one.problem is not None) for one in copies])
 
 
 def _give(metric: Metric, values: Iterable[tuple[str, float]]) -> Reading:

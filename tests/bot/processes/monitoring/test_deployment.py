@@ -1,6 +1,7 @@
 """What every web process tells of the whole deployment, from Postgres and Redis as they are."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import redis
 from rq import Queue
 from sqlalchemy import text
 
-from agent.clock import new_id
+from agent.clock import new_id, now
 from agent.store import sessions
 from agent.store.budgets import Budgets
 from agent.store.database import Database
@@ -18,6 +19,8 @@ from bot.jobs import queue
 from bot.processes.monitoring.deployment import FRESH_SECONDS, Deployment
 from bot.settings import BotSettings
 from bot.slack.installation import workspace_budgets
+from ingest.index.mirror import machines
+from ingest.index.mirror.machines import MachineCopy
 from ingest.settings import IngestSettings
 from tests.proxy import Proxy
 
@@ -171,6 +174,27 @@ def test_what_is_away_is_missing_and_the_rest_is_told(deployment: Deployment, da
     assert told["docent_dependency_up"] == {("postgres",): 1, ("redis",): 0}
     assert "docent_workers" not in told
     proxy.close()
+
+
+def test_machines_tell_how_old_their_copy_of_the_index_is_and_what_keeps_it_old(
+    deployment: Deployment, database: Database
+) -> None:
+    assert read(deployment)["docent_index_copy_age_seconds"] == {}
+    copied_at = now() - timedelta(seconds=90)
+    for host, at, problem in (
+        ("one", copied_at, None),
+        ("two", copied_at, "The disk is full."),
+        ("new", None, None),
+    ):
+        copy = MachineCopy(host, 7, 1000, at, problem, False, now())
+        machines.store(database, "s3://bucket/index", copy)
+    gone = MachineCopy("gone", 6, 1000, copied_at, "stopped", False, now() - timedelta(hours=1))
+    machines.store(database, "s3://bucket/index", gone)
+    told = read(deployment)
+    assert told["docent_index_copy_behind"] == {("one",): 0, ("two",): 1, ("new",): 0}
+    ages = told["docent_index_copy_age_seconds"]
+    assert set(ages) == {("one",), ("two",)}
+    assert 90 <= ages["one",] < 150
 
 
 def test_answers_are_kept_for_some_seconds(deployment: Deployment, database: Database) -> None:
