@@ -1,12 +1,11 @@
 """A collector of traces on loopback: OTLP over HTTP, as OpenTelemetry's exporter sends it."""
 
-import gzip
-import threading
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests.receiver import Receiver
 
 
 @dataclass(frozen=True)
@@ -24,42 +23,19 @@ class Span:
     process: str
 
 
-class Collector:
+class Collector(Receiver):
     """Keeps every span, and everything that was sent as it was."""
 
     def __init__(self) -> None:
         self.spans: list[Span] = []
         self.raw = b""
-        collector = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def log_message(self, *_: object) -> None:
-                """Quiet."""
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if self.headers.get("Content-Encoding") == "gzip":
-                    body = gzip.decompress(body)
-                collector._keep(body)
-                self.send_response(200)
-                self.send_header("Content-Type", "application/x-protobuf")
-                self.end_headers()
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__()
+        self.endpoint = f"http://{self.host}"
 
     def named(self, name: str) -> list[Span]:
         return [span for span in self.spans if span.name == name]
 
-    def _keep(self, body: bytes) -> None:
+    def keep(self, body: bytes) -> None:
         self.raw += body
         for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
             of_process = _read(resource.resource.attributes)

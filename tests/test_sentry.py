@@ -1,13 +1,10 @@
 """What reaches Sentry, and what never does. A server of the test's own receives the envelopes."""
 
-import gzip
 import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -16,42 +13,21 @@ from agent.observability import HIDDEN_LINE
 from agent.secrets import MASK
 from bot.simulator import ADA, HELP
 from tests.proxy import Proxy
+from tests.receiver import Receiver
 from tests.scripted_model import Call, Fail, Line, Say, ScriptedModel
 from tests.system import System
 
 QUESTION = "How many days of annual leave may the zanzibar-secret team carry over?"
 
 
-class Sentry:
+class Sentry(Receiver):
     """Keeps every envelope, whole and by item."""
 
     def __init__(self) -> None:
         self.raw: list[str] = []
         self.items: list[tuple[str, dict[str, Any]]] = []
-        sentry = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def log_message(self, *_: object) -> None:
-                """Quiet."""
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if self.headers.get("Content-Encoding") == "gzip":
-                    body = gzip.decompress(body)
-                sentry._keep(body.decode())
-                self.send_response(200)
-                self.end_headers()
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.dsn = f"http://public@127.0.0.1:{self._server.server_address[1]}/1"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__()
+        self.dsn = f"http://public@{self.host}/1"
 
     def events(self, **tags: str) -> list[dict[str, Any]]:
         return [i for kind, i in self.items if kind == "event" and tags.items() <= i.get("tags", {}).items()]
@@ -63,12 +39,13 @@ class Sentry:
         """Spans that travel beside their transaction: those of model calls."""
         return [span for kind, item in self.items if kind == "span" for span in item["items"]]
 
-    def _keep(self, envelope: str) -> None:
+    def keep(self, body: bytes) -> None:
+        envelope = body.decode()
         self.raw.append(envelope)
         lines = envelope.split("\n")
-        for header, body in zip(lines[1::2], lines[2::2], strict=False):
+        for header, item in zip(lines[1::2], lines[2::2], strict=False):
             if header:
-                self.items.append((json.loads(header)["type"], json.loads(body)))
+                self.items.append((json.loads(header)["type"], json.loads(item)))
 
 
 @pytest.fixture
