@@ -69,6 +69,9 @@ def test_another_value_for_the_same_thing_is_a_contradiction(one: str, other: st
         ("See page 3 of the policy.", "See page 4 of the policy."),
         ("Notice is 2 weeks during probation.", "Notice is 4 weeks."),
         ("Leave in 2024 is 25 days.", "Leave in 2026 is 28 days."),
+        ("Building 3 closes at 18:00.", "Building 4 closes at 18:00."),
+        ("The doors of building 3 close at 18:00.", "The doors of building 4 close at 18:00."),
+        ("Level 3 employees get 25 days of leave.", "Level 4 employees get 25 days of leave."),
     ],
 )
 def test_what_holds_under_another_condition_is_none(one: str, other: str) -> None:
@@ -88,6 +91,10 @@ def test_what_holds_under_another_condition_is_none(one: str, other: str) -> Non
             False,
         ),
         (("Annual leave", "https://a.example/hr/leave"), ("Annual leave", "https://a.example/wiki/leave"), True),
+        (("Annual leave, building 3", ""), ("Annual leave, building 4", ""), False),
+        (("Annual leave Q1", ""), ("Annual leave Q2", ""), False),
+        (("3. Annual leave", ""), ("4.2 Annual leave", ""), True),
+        (("Annual leave 2024", ""), ("Annual leave v2, 01.05.2026", ""), True),
         (("Annual leave", "file:///x/2024/leave"), ("Annual leave", "file:///x/2026/leave"), True),
     ],
 )
