@@ -5,6 +5,7 @@ import pytest
 from agent.types import JsonObject, JsonValue
 from tools.extractive.answer import quote
 from tools.extractive.rules.contradictions import contradict, is_newer
+from tools.extractive.rules.disagreement import settle
 from tools.extractive.statements import Statement
 
 
@@ -169,6 +170,23 @@ def test_the_newer_of_two_pages_answers_and_the_older_is_named() -> None:
         pages = {older: ("Annual leave", "2024-03-01", LEAVE), newer: ("Benefits", "2026-03-01", BENEFITS)}
         text = answer(pages[1], pages[2])
         assert text == f"{BENEFITS} [{newer}]\n\nAn older page says otherwise: Annual leave [{older}]."
+
+
+@pytest.mark.parametrize(
+    ("day", "chosen", "differing"), [("2024-01-01", [2], ()), ("2026-03-01", [], ((0, 2, 1),))]
+)
+def test_a_page_that_contradicts_two_others_is_named_once(
+    day: str, chosen: list[int], differing: tuple[tuple[int, ...], ...]
+) -> None:
+    """The two do not contradict each other: 25 days are up to 26."""
+    statements = [
+        statement("Annual leave is 25 days.", updated=day),
+        statement("Annual leave is up to 26 days.", updated=day),
+        statement("Annual leave is 28 days.", updated="2026-03-01"),
+    ]
+    relevance = [3.0, 2.9, 2.8]
+    settled = settle(QUESTION, statements, [0, 1], relevance, near=2, near_ended=2, is_quotable=lambda one: True)
+    assert (settled.chosen, settled.differing) == (chosen, differing)
 
 
 def test_a_verified_answer_is_right_against_any_page() -> None:
