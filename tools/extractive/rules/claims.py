@@ -118,8 +118,7 @@ def _take_values(text: str) -> tuple[str, list[Value], bool]:
     def take_date(match: re.Match[str]) -> str:
         parts = match.groupdict()
         month = claim_words.MONTHS.get((parts.get("name") or "").rstrip("."), 0) or int(parts.get("month") or 0)
-        day = month * 100 + int(parts["day"])
-        values.append(Value("date", day, day))
+        values.append(_read_date(month, int(parts["day"]), is_slashed="/" in match[0]))
         return f" {parts.get('year') or ''} "
 
     def take_time(match: re.Match[str]) -> str:
@@ -143,6 +142,14 @@ def _take_values(text: str) -> tuple[str, list[Value], bool]:
     text = _TIME.sub(take_time, text)
     text = _AMOUNT.sub(take_amount, text)
     return text, values, bool(is_at_most)
+
+
+def _read_date(month: int, day: int, *, is_slashed: bool) -> Value:
+    """Returns a date; 3/4 is of March or of April, so it excludes only what is written as it is."""
+    if is_slashed and month > 12:
+        month, day = day, month
+    unit = "slashed date" if is_slashed and day <= 12 else "date"
+    return Value(unit, month * 100 + day, month * 100 + day)
 
 
 def _read_amount(match: re.Match[str]) -> tuple[Value | None, str]:
