@@ -173,7 +173,7 @@ def is_compound_part(stem: str, other: str) -> bool:
 
     Both must be long enough to be words.
     """
-    part, whole = sorted((stem, other), key=len)
+    part, whole = (stem, other) if len(stem) < len(other) else (other, stem)  # asked of thousands of words at once
     is_long = len(part) >= _SHORTEST_PART and len(whole) - len(part) >= _SHORTEST_REST
     return is_long and (whole.startswith(part) or whole.endswith(part))
 

@@ -171,6 +171,8 @@ def stem(word: str) -> str:
     >>> {stem(word) for word in ("organise", "organized", "organising")}
     {'organis'}
     """
+    if word[-1:].isdigit():
+        return word  # 2022 is another year than 202
     for ending, instead in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_STEM:
             word = word[: -len(ending)] + instead

@@ -13,6 +13,7 @@ from ingest.index.table import Index, IndexedChunk
 from ingest.library import Library
 from ingest.search import terms
 from ingest.search.languages import Language
+from ingest.search.text import stem
 from ingest.search.typos import CandidateTexts, find_corrections
 from tests.library import sync_folder
 
@@ -162,3 +163,8 @@ def test_a_word_without_its_accents_is_no_misspelling() -> None:
     assert texts.ids_with("numeros") == ["a"]
     german = CandidateTexts({"a": "urlaub übertragen"}, [Language.GERMAN])
     assert find_corrections("uebertragen", german) == {}
+
+
+def test_a_number_is_no_form_of_another() -> None:
+    assert [stem(number) for number in ("2022", "1000", "4711")] == ["2022", "1000", "4711"]
+    assert not CandidateTexts({"a": "the policy of 2024"}).contain("2022")

@@ -5,6 +5,7 @@ import pytest
 from agent.types import JsonObject, JsonValue
 from tools.extractive.answer import quote
 from tools.extractive.rules.contradictions import contradict, is_newer
+from tools.extractive.rules.disagreement import settle
 from tools.extractive.statements import Statement
 
 
@@ -31,6 +32,7 @@ def statement(text: str, title: str = "Leave", *, url: str = "", updated: str = 
         ("Dogs are allowed in the office.", "Dogs are not allowed in the office."),
         ("Dogs are allowed in the office.", "Dogs are prohibited in the office."),
         ("Requests are due by 31 March.", "Requests are due by April 30."),
+        ("Requests are due by 3/4/2026.", "Requests are due by 3/5/2026."),
         ("Der Jahresurlaub beträgt 25 Tage.", "Der Jahresurlaub beträgt 28 Tage."),
         ("Mitarbeiter haben 25 Tage Urlaub im Jahr.", "Alle Mitarbeitenden haben 30 Tage Urlaub pro Jahr."),
         ("Les salariés ont 25 jours de congés par an.", "Les employés ont 30 jours de congés."),
@@ -69,6 +71,12 @@ def test_another_value_for_the_same_thing_is_a_contradiction(one: str, other: st
         ("See page 3 of the policy.", "See page 4 of the policy."),
         ("Notice is 2 weeks during probation.", "Notice is 4 weeks."),
         ("Leave in 2024 is 25 days.", "Leave in 2026 is 28 days."),
+        ("Requests are due by 12/31.", "Requests are due by December 31."),
+        ("Requests are due by 3/4/2026.", "Requests are due by 4 March 2026."),
+        ("Room 1000 closes at 18:00.", "Room 100 closes at 20:00."),
+        ("Building 3 closes at 18:00.", "Building 4 closes at 18:00."),
+        ("The doors of building 3 close at 18:00.", "The doors of building 4 close at 18:00."),
+        ("Level 3 employees get 25 days of leave.", "Level 4 employees get 25 days of leave."),
     ],
 )
 def test_what_holds_under_another_condition_is_none(one: str, other: str) -> None:
@@ -88,6 +96,10 @@ def test_what_holds_under_another_condition_is_none(one: str, other: str) -> Non
             False,
         ),
         (("Annual leave", "https://a.example/hr/leave"), ("Annual leave", "https://a.example/wiki/leave"), True),
+        (("Annual leave, building 3", ""), ("Annual leave, building 4", ""), False),
+        (("Annual leave Q1", ""), ("Annual leave Q2", ""), False),
+        (("3. Annual leave", ""), ("4.2 Annual leave", ""), True),
+        (("Annual leave 2024", ""), ("Annual leave v2, 01.05.2026", ""), True),
         (("Annual leave", "file:///x/2024/leave"), ("Annual leave", "file:///x/2026/leave"), True),
     ],
 )
@@ -162,6 +174,23 @@ def test_the_newer_of_two_pages_answers_and_the_older_is_named() -> None:
         pages = {older: ("Annual leave", "2024-03-01", LEAVE), newer: ("Benefits", "2026-03-01", BENEFITS)}
         text = answer(pages[1], pages[2])
         assert text == f"{BENEFITS} [{newer}]\n\nAn older page says otherwise: Annual leave [{older}]."
+
+
+@pytest.mark.parametrize(
+    ("day", "chosen", "differing"), [("2024-01-01", [2], ()), ("2026-03-01", [], ((0, 2, 1),))]
+)
+def test_a_page_that_contradicts_two_others_is_named_once(
+    day: str, chosen: list[int], differing: tuple[tuple[int, ...], ...]
+) -> None:
+    """The two do not contradict each other: 25 days are up to 26."""
+    statements = [
+        statement("Annual leave is 25 days.", updated=day),
+        statement("Annual leave is up to 26 days.", updated=day),
+        statement("Annual leave is 28 days.", updated="2026-03-01"),
+    ]
+    relevance = [3.0, 2.9, 2.8]
+    settled = settle(QUESTION, statements, [0, 1], relevance, near=2, near_ended=2, is_quotable=lambda one: True)
+    assert (settled.chosen, settled.differing) == (chosen, differing)
 
 
 def test_a_verified_answer_is_right_against_any_page() -> None:

@@ -16,6 +16,7 @@ SEARCH: ToolSchema = {
 }
 OFFER = "Ask your lead. [1] Would you like to know how to cancel it?"
 BELOW = "5 days.\n\nYou might also ask: What does “Leave” say about “Sick”?"
+NESTED = "1. Tell your lead\n   - by phone\n   - in writing\n2. Enter the day\n"
 STEPS = "To report a sick day:\n1. Tell your lead [1]\n2. Enter the *day* in [Turnstile](https://t.example) [2]"
 
 
@@ -46,6 +47,8 @@ STEPS = "To report a sick day:\n1. Tell your lead [1]\n2. Enter the *day* in [Tu
         ("the first?", STEPS, "Tell your lead"),
         ("and the other?", STEPS, "Enter the day in Turnstile"),
         ("the third one", STEPS, ""),
+        ("the second one", NESTED, "Enter the day"),
+        ("the last one", NESTED, "Enter the day"),
         ("und der zweite Punkt?", STEPS, "Enter the day in Turnstile"),
         ("la dernière étape", STEPS, "Enter the day in Turnstile"),
         ("el segundo", STEPS, "Enter the day in Turnstile"),
@@ -61,11 +64,11 @@ def test_what_is_taken_up_is_asked_in_the_words_of_the_answer(message: str, answ
 
 
 @pytest.mark.parametrize(
-    "repeated", ["would you like ", "- ", "1. a\n", "可以", "möchten sie ", "[1]", "see also "]
+    "repeated", ["would you like ", "- ", "1. a\n", "可以", "möchten sie ", "[1]", "see also ", " ", "]("]
 )
 def test_a_long_answer_is_read_within_the_limits(repeated: str) -> None:
     text = repeated * (100_000 // len(repeated))
-    for message in ("yes", "the second one", text[:60]):
+    for message in ("yes", "ok", "the second one", text[:60]):
         assert take_up(message, text) is not None
 
 

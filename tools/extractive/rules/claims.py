@@ -42,6 +42,11 @@ _AMOUNT = re.compile(
     rf"\s?(?P<unit>[%€$£]|(?:日間|日|天|時間|小时|分钟|分|週間|週|周|ヶ月|か月|カ月|个月|年間|年|円|元|人|名|回|次|文字|位)"
     rf"|(?:\s?-?{_WORD}(?:-{_WORD})*))?(?P<then>\s{_WORD})?"
 )
+_EDITION = re.compile(
+    r"\b\d{1,2}[./]\d{1,2}[./](?:19|20)\d\d\b|\b(?:19|20)\d\d(?:[-./]\d+)*\b|\b(?:version |v)\d+(?:\.\d+)*\b"
+    r"|(?<![^\W\d_] )\b\d+(?:\.\d+)*(?=[.)]?\s)"  # the number of a section; that of "Building 3" is its name
+)
+_LAST_WORD = re.compile(rf"({_WORD})\s+$")
 _IS = re.compile(r"(?:\b(?:is|are|was|be|ist|sind|est|sont|es|son|e|sao)|[:=])\s*$")
 _PERMISSION = "allowed"  # the word for all that say so, and for their opposites
 _NEGATED = re.compile(r"n't\b")
@@ -80,7 +85,7 @@ def read(statement: Statement) -> StatedClaim:
     >>> sorted(claim.words), claim.values
     (['annual', 'leav'], (Value(unit='day', low=25.0, high=25.0, bound=0),))
     """
-    return _read(f"{statement.lead} {statement.text}".strip(), f"{statement.title} {statement.heading}")
+    return _read(f"{statement.lead} {statement.text}".strip(), f"{statement.title}\n{statement.heading}")
 
 
 @lru_cache(maxsize=2_000)  # statements: 2 MB
@@ -113,8 +118,7 @@ def _take_values(text: str) -> tuple[str, list[Value], bool]:
     def take_date(match: re.Match[str]) -> str:
         parts = match.groupdict()
         month = claim_words.MONTHS.get((parts.get("name") or "").rstrip("."), 0) or int(parts.get("month") or 0)
-        day = month * 100 + int(parts["day"])
-        values.append(Value("date", day, day))
+        values.append(_read_date(month, int(parts["day"]), is_slashed="/" in match[0]))
         return f" {parts.get('year') or ''} "
 
     def take_time(match: re.Match[str]) -> str:
@@ -140,6 +144,14 @@ def _take_values(text: str) -> tuple[str, list[Value], bool]:
     return text, values, bool(is_at_most)
 
 
+def _read_date(month: int, day: int, *, is_slashed: bool) -> Value:
+    """Returns a date; 3/4 is of March or of April, so it excludes only what is written as it is."""
+    if is_slashed and month > 12:
+        month, day = day, month
+    unit = "slashed date" if is_slashed and day <= 12 else "date"
+    return Value(unit, month * 100 + day, month * 100 + day)
+
+
 def _read_amount(match: re.Match[str]) -> tuple[Value | None, str]:
     """Returns an amount and the words beside it that are no unit; no amount where a number is a name."""
     unit, then = (match["unit"] or "").strip(" -"), (match["then"] or "").strip()
@@ -150,13 +162,21 @@ def _read_amount(match: re.Match[str]) -> tuple[Value | None, str]:
     elif known and not match["before"]:
         following = then
     is_word = unit.replace("-", "").isalpha() and not has_cjk(unit)
-    if not known and is_word and not _is_stop_word(unit):
+    if not known and is_word and not _is_stop_word(unit) and not _is_name(match):
         known, following = unit, then
     if not known and not _IS.search(match.string[: match.start()]):
         return None, match[0]
     low, high = _parse(match["from"]), _parse(match["to"] or match["from"])
     bound = -1 if match["least"] else 1 if match["most"] else 0
     return Value(_stem(known, Language.ENGLISH), low, high, bound), following
+
+
+def _is_name(match: re.Match[str]) -> bool:
+    """Returns whether a number tells one thing from another, as in "building 3": what it stands behind says so."""
+    last = _LAST_WORD.search(match.string[: match.start("from")])
+    if last is None or match["least"] or match["most"]:
+        return False
+    return not (_is_stop_word(last[1]) or last[1] in claim_words.SAYING_LITTLE)
 
 
 def _parse(number: str) -> float:
@@ -170,11 +190,11 @@ def _parse(number: str) -> float:
 
 
 def _name_place(place: str) -> list[str]:
-    """Returns the words of title and heading that do not just name a page: years and versions are none either."""
-    plain = _fold(place)
+    """Returns the words of title and heading that do not just name a page or an edition of it."""
+    plain = _EDITION.sub(" ", _fold(place))
     for name in claim_words.NAMING_IN_CJK:
         plain = plain.replace(name, " ")
-    return [word for word in words(plain) if word not in claim_words.NAMING_A_PAGE and not word[-1].isdigit()]
+    return [word for word in words(plain) if word not in claim_words.NAMING_A_PAGE]
 
 
 def _says_something(word: str, language: Language) -> bool:

@@ -72,7 +72,7 @@ def _compare_pages(
     ended: int | None,
 ) -> Settlement:
     kept: list[int] = []
-    differing: list[tuple[int, ...]] = []
+    differing: list[list[int]] = []
     older: int | None = None
     other: int | None = None
     settled: set[int] = set()
@@ -88,12 +88,14 @@ def _compare_pages(
             other = behind[0] if other is None else other
         elif behind:
             older = behind[0] if older is None else older
-        if len(same_age) > 1:
-            differing.append(tuple(same_age))
-        else:
+        if len(same_age) == 1:
             kept.append(newest)
-    single = [i for i in kept if not any(i in group for group in differing)]
-    return Settlement(single, tuple(differing), ended, older, other)
+        elif group := next((group for group in differing if not set(group).isdisjoint(same_age)), None):
+            group += [k for k in same_age if k not in group]
+        else:
+            differing.append(same_age)
+    single = [i for i in dict.fromkeys(kept) if not any(i in group for group in differing)]
+    return Settlement(single, tuple(map(tuple, differing)), ended, older, other)
 
 
 @dataclass(frozen=True)

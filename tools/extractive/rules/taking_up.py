@@ -72,9 +72,9 @@ _REFERRAL = re.compile(
     r"|関連項目|参见|另见)[\s:：]+(?P<offer>[^\n]{2,300}?)[.。]?\s*$",
     re.IGNORECASE | re.MULTILINE,
 )
-_MARKUP = re.compile(r"\]\([^)\s]*\)|[*_`\[]")
-_REFERENCES = re.compile(r"\s*\[\d+\]")
-_ITEM = re.compile(r"^ *(?:[-*•]|\d{1,3}[.)])\s+(?P<text>.+)$", re.MULTILINE)
+_MARKUP = re.compile(r"\]\([^)\s\]]*\)|[*_`\[]")
+_REFERENCES = re.compile(r"(?:(?<!\s)\s++)?\[\d+\]")
+_ITEM = re.compile(r"^(?P<indent> *)(?:[-*•]|\d{1,3}[.)])\s+(?P<text>.+)$", re.MULTILINE)
 _ORDER = (
     "first|1st|erste[rsn]?|premi(?:er|ère)|primer[oa]?|primeir[oa]|最初|[1１一]番目|[1１一]つ目|第一",
     "second|2nd|zweite[rsn]?|deuxième|seconde?|segund[oa]|[2２二]番目|[2２二]つ目|第二",
@@ -107,12 +107,21 @@ def take_up(message: str, answer: str) -> str:
     if not 0 < len(said) <= MAX_CHARS:
         return ""
     if points := _POINTS.fullmatch(said):
-        return _find_item(points, [_clean(item["text"]) for item in _ITEM.finditer(answer)])
+        return _find_item(points, _list_items(answer))
     if _YES.fullmatch(said):
         return next(reversed(_list_offers(answer)), "")
+    if not _AGREES.fullmatch(said):
+        return ""
     last_line = _clean(answer).rpartition("\n")[2]
     is_asked = last_line.endswith(("?", "？")) and not _REFERRAL.search(last_line)
-    return next(reversed(_list_offers(last_line)), "") if is_asked and _AGREES.fullmatch(said) else ""
+    return next(reversed(_list_offers(last_line)), "") if is_asked else ""
+
+
+def _list_items(answer: str) -> list[str]:
+    """Returns the items of an answer's lists, without the lists that stand in items."""
+    items = list(_ITEM.finditer(answer))
+    outermost = min((len(item["indent"]) for item in items), default=0)
+    return [_clean(item["text"]) for item in items if len(item["indent"]) == outermost]
 
 
 def _find_item(points: re.Match[str], items: Sequence[str]) -> str:
