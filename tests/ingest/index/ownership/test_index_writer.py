@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from agent.errors import UserError
 from agent.store.database import Database
 from agent.types import Audience
+from ingest.index import index_size
 from ingest.index.ownership.owner_record import IndexOfAnother
 from ingest.index.table import Index
 from ingest.library import Library
@@ -100,6 +101,18 @@ def test_what_one_machine_adds_the_next_search_on_another_finds(
     sync_folder(here, folder, source_name="handbook")
     assert "Pets" in titles(there, "May I bring my dog to the office?")
     assert count_requests(bucket, there) == 0
+
+
+def test_the_size_of_an_index_that_another_machine_writes_is_its_size_now(
+    bucket: S3Bucket, open_machine: OpenLibrary, folder: Path
+) -> None:
+    here, there = open_machine("here"), open_machine("there")
+    sync_folder(here, folder, source_name="handbook")
+    titles(there)
+    assert index_size.measure(there.active_index).n_rows == here.status().n_chunks
+    here.forget("handbook")
+    titles(there)
+    assert index_size.measure(there.active_index).n_rows == 0
 
 
 def test_rights_are_checked_in_postgres_while_the_bucket_is_away(
