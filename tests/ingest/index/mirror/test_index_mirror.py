@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -317,6 +318,46 @@ def test_an_index_that_is_too_large_for_a_copy_is_read_in_the_bucket(
     assert mirror.problem is not None
     assert "Raise DOCENT_MIRROR_GB" in mirror.problem
     assert mirror.folder.n_bytes() < 10_000
+
+
+def test_searches_that_read_the_bucket_open_the_table_once(bucket: S3Bucket, fruit: Index) -> None:
+    def count(searched: Callable[[], Index]) -> int:
+        found(searched(), "fruit")
+        bucket.requests.clear()
+        assert len(found(searched(), "fruit")) == 10
+        return bucket.n_requests
+
+    known = written(fruit)
+    plain, mirrored = (Index(ADDRESS, embedding_model="static") for _ in range(2))
+    mirror = IndexMirror(ADDRESS, Path("unused"), max_bytes=1_000)
+    mirror._paused_until = float("inf")  # as after a copy that the disk did not take
+    assert count(lambda: mirrored.from_mirror(mirror, known)) == count(lambda: plain)
+
+
+def test_one_search_waits_for_a_long_copy_of_another_process_and_no_more_of_them(
+    bucket: S3Bucket, fruit: Index, open_mirror: OpenMirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_mirror, "WAIT_SECONDS", 0.1)
+    mirror, waits = open_mirror(), list[float]()
+    take = mirror.folder.copying
+
+    def copying(*, wait_seconds: float = 0) -> AbstractContextManager[bool]:
+        waits.append(wait_seconds)
+        return take(wait_seconds=wait_seconds)
+
+    monkeypatch.setattr(mirror.folder, "copying", copying)
+    look(bucket, fruit, mirror, written(fruit))
+    put(fruit, "d9", "fruit number 9")
+    known = written(fruit)
+    with open_mirror().folder.copying() as is_copying:
+        assert is_copying
+        waits.clear()
+        assert [mirror.open(TABLE, known) for _ in range(3)] == [None, None, None]
+        assert waits == [0.1, 0, 0]
+        assert "fruit number 9" in look(bucket, fruit, mirror, known)[0]  # in the bucket
+    opened = mirror.open(TABLE, known)
+    assert opened is not None
+    assert opened.copied.version == known.version
 
 
 def test_what_no_version_needs_is_removed(
