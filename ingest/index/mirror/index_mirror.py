@@ -145,8 +145,8 @@ class IndexMirror:
         if version < (written.version or 0):
             raise IndexOlder(
                 f"The bucket has version {version} of the index at {self.address}, but version {written.version} "
-                "was written last: the bucket was restored from an older copy. Run 'docent ingest' for every "
-                "source, which brings it up to date."
+                "was written last: the bucket was restored from an older copy. Run 'docent sync' (or 'docent "
+                "ingest' for each source), which brings it up to date."
             )
         return version, found.etag
 
