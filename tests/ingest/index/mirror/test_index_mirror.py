@@ -10,7 +10,7 @@ import pytest
 
 from agent.errors import UserError
 from ingest.index import lancedb_runtime
-from ingest.index.mirror import index_mirror, manifest, version_copy
+from ingest.index.mirror import index_mirror, manifest, mirror_folder, version_copy
 from ingest.index.mirror.index_mirror import IndexMirror, IndexOlder
 from ingest.index.mirror.written_version import WrittenVersion
 from ingest.index.storage.object_store import BucketProblem, ObjectStore
@@ -358,6 +358,23 @@ def test_one_search_waits_for_a_long_copy_of_another_process_and_no_more_of_them
     opened = mirror.open(TABLE, known)
     assert opened is not None
     assert opened.copied.version == known.version
+
+
+def test_a_folder_that_is_deleted_while_it_is_measured_ends_nothing(
+    fruit: Index, open_mirror: OpenMirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror = open_mirror()
+    fruit.from_mirror(mirror, written(fruit)).n_chunks()
+    files = [file for file in mirror.folder.path.rglob("*") if file.is_file()]
+    assert mirror.folder.n_bytes() == sum(file.stat().st_size for file in files)
+
+    def delete_first(file: Path) -> int | None:
+        shutil.rmtree(mirror.folder.path, ignore_errors=True)
+        return size_of(file)
+
+    size_of = mirror_folder._size
+    monkeypatch.setattr(mirror_folder, "_size", delete_first)
+    assert mirror.folder.n_bytes() == 0
 
 
 def test_what_no_version_needs_is_removed(
