@@ -1,4 +1,5 @@
-"""How large the index is, as metrics tell it. Read from its manifests, which takes milliseconds."""
+"""How large the index is, as metrics tell it. Read from its manifests, which takes milliseconds: from the copy on
+this machine, where the index is in a bucket."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -34,8 +35,10 @@ def measure(active_index: ActiveIndex) -> IndexSize:
         n_unindexed = max((int(one.num_unindexed_rows) for one in indices if one), default=0)
         return IndexSize(int(stats["num_rows"]), int(stats["total_bytes"]), n_unindexed)
 
+    with active_index.database.transaction() as transaction:
+        state = active_index.state(transaction)
     try:
-        return active_index.current().index.read(read, is_newest=False)
+        return active_index.open_for_search(state).index.read(read)
     except NoIndex:
         return IndexSize(0, 0, 0)
 

@@ -93,11 +93,12 @@ class Index:
         self._mirror: IndexMirror | None = None
         self._written = WrittenVersion()
         self._opened: OpenedVersion | None = None  # by this search
+        self._shared: Index | None = None  # which all searches share, and which has the table in the bucket open
 
     def from_mirror(self, mirror: IndexMirror, written: WrittenVersion) -> "Index":
         """Returns this table for one search, which reads the copy on this machine while that is the newest."""
         index = copy.copy(self)
-        index._mirror, index._written = mirror, written
+        index._mirror, index._written, index._shared = mirror, written, self
         return index
 
     def candidates(
@@ -215,12 +216,8 @@ class Index:
     def n_chunks(self, source: str | None = None) -> int:
         """Counts the chunks of all sources or of one; 0 where nothing was ever written."""
         where = None if source is None else one_of("source", [source])
-
-        async def count(table: Any) -> int:
-            return int(await table.count_rows(where))
-
         try:
-            return self.read(count)
+            return int(self.read(lambda table: table.count_rows(where)))
         except NoIndex:
             return 0
 
@@ -242,11 +239,7 @@ class Index:
 
     def version(self) -> str:
         """Returns the newest version, for a turn's record."""
-
-        async def version(table: Any) -> str:
-            return str(await table.version())
-
-        return self.read(version)
+        return str(self.read(lambda table: table.version()))
 
     def replace(self, document_ids: Iterable[str], chunks: Sequence[IndexedChunk], vectors: Matrix) -> None:
         """Replaces all chunks of these documents by these, in one version.
@@ -345,8 +338,12 @@ class Index:
 
         Opens the table again, once, when its files are gone.
         """
-        if self._mirror and (answer := self._read_mirror(self._mirror, query, is_newest=is_newest)):
-            return answer[0]
+        if self._mirror and self._shared:
+            if answer := self._read_mirror(self._mirror, query, is_newest=is_newest):
+                return answer[0]
+            self._shared._open()
+            self._dimension = self._shared._dimension
+            return self._shared.read(query, is_newest=is_newest)
         run_query = versions.read_newest if is_newest else versions.read_open
         try:
             return lancedb_runtime.run(run_query(self._open(), query))

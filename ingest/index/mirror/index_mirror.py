@@ -66,6 +66,7 @@ class IndexMirror:
         self._connection: Any = None
         self._one_at_a_time = threading.Lock()
         self._background: threading.Thread | None = None
+        self._is_busy = False  # another process copies, for longer than a search waits
         self._optimized = 0  # the version that was copied last because it is quicker to search
         self._away_until = self._paused_until = 0.0
 
@@ -144,8 +145,8 @@ class IndexMirror:
         if version < (written.version or 0):
             raise IndexOlder(
                 f"The bucket has version {version} of the index at {self.address}, but version {written.version} "
-                "was written last: the bucket was restored from an older copy. Run 'docent ingest' for every "
-                "source, which brings it up to date."
+                "was written last: the bucket was restored from an older copy. Run 'docent sync' (or 'docent "
+                "ingest' for each source), which brings it up to date."
             )
         return version, found.etag
 
@@ -187,7 +188,8 @@ class IndexMirror:
         if planned.n_bytes > SMALL_BYTES:
             self._copy_in_background(planned)
             return None
-        with self.folder.copying(wait_seconds=WAIT_SECONDS) as is_ours:
+        with self.folder.copying(wait_seconds=0 if self._is_busy else WAIT_SECONDS) as is_ours:
+            self._is_busy = not is_ours
             if not is_ours:
                 return None
             copied = self._copy(planned)

@@ -8,6 +8,7 @@ machine share the folder; whoever deletes it costs a copy, and nothing else.
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator
@@ -78,8 +79,9 @@ class MirrorFolder:
         return sorted({file.stem for ending in ("json", "lance") for file in self.path.glob(f"*.{ending}")})
 
     def n_bytes(self) -> int:
-        """Returns how much disk the folder takes."""
-        return sum(_size(file) or 0 for file in self.path.rglob("*"))
+        """Returns how many bytes the folder's files have, also while others remove some."""
+        found = ((folder, name) for folder, _, names in os.walk(self.path) for name in names)
+        return sum(_size(Path(folder, name)) or 0 for folder, name in found)
 
     def has(self, table: str, copied: CopiedVersion) -> bool:
         """Returns whether all files of a version are here, without reading them."""

@@ -33,10 +33,11 @@ class BucketLock:
         self._clock = clock
         self._store = ObjectStore(address)
         self._changing = threading.RLock()
-        self._record: OwnerRecord | None = None  # while it is ours
+        self._record: OwnerRecord | None = None  # while it is ours; none, too, once another took it from us
         self._etag = ""
         self._alive_at = 0.0
         self._is_over = threading.Event()
+        self._is_over.set()  # until it is acquired
 
     def read(self) -> OwnerRecord | None:
         """Reads what the index says of itself; None where it was never written by this release."""
@@ -87,7 +88,7 @@ class BucketLock:
     def require(self) -> None:
         """Raises :class:`ingest.index.ownership.owner_record.WriterReplaced` unless the lock is still ours."""
         with self._changing:
-            if self._record is None:
+            if self._is_over.is_set():
                 raise RuntimeError("The lock of the index was not acquired.")
             if self._clock() - self._alive_at > self._lease_seconds * SURE_SHARE:
                 self._beat()

@@ -21,7 +21,7 @@ from ingest.index import lock_names
 from ingest.index.ownership.bucket_lock import BucketLock
 from ingest.index.ownership.folder_lock import FolderLock
 from ingest.index.ownership.no_lock import NoLock
-from ingest.index.ownership.owner_record import OwnerRecord
+from ingest.index.ownership.owner_record import OwnerRecord, WriterReplaced
 from ingest.index.storage import object_store
 from ingest.tables import DeploymentRow, IndexStateRow
 
@@ -74,8 +74,9 @@ class IndexWriter:
         """Encloses one write of a table; ``newest`` returns the version it made.
 
         A write that is not of contents makes the same rows easier to search. Raises
-        :class:`ingest.index.ownership.owner_record.IndexOfAnother` and
-        :class:`ingest.index.ownership.owner_record.WriterReplaced` before anything is written.
+        :class:`ingest.index.ownership.owner_record.IndexOfAnother` before anything is written, and
+        :class:`ingest.index.ownership.owner_record.WriterReplaced`, that also after a write during which another
+        took the lock.
         """
         with self.alone():
             if not self._has_lock:
@@ -85,10 +86,23 @@ class IndexWriter:
             if self._is_recorded and is_content:
                 self._update(table, is_writing=True)
             yield
-            if self._is_recorded and is_content:
+            if not self._is_recorded:
+                return
+            self._require_still(table, is_content=is_content)
+            if is_content:
                 self._record(table, newest())
-            elif self._is_recorded:
+            else:
                 self._update(table, optimized_version=newest())
+
+    def _require_still(self, table: str, *, is_content: bool) -> None:
+        """Raises as the lock does where another writes by now; what we wrote may then be older than what is
+        recorded, or newer: until that one records its next version, searches ask the bucket."""
+        try:
+            self.lock.require()
+        except WriterReplaced:
+            if is_content:
+                self._update(table, is_writing=True)
+            raise
 
     def settle(self, table: str, newest: Callable[[], int]) -> None:
         """Records the newest version of a table where a writer was killed before it did, or the bucket has another

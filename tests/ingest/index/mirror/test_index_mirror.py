@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from agent.errors import UserError
 from ingest.index import lancedb_runtime
-from ingest.index.mirror import index_mirror, manifest, version_copy
+from ingest.index.mirror import index_mirror, manifest, mirror_folder, version_copy
 from ingest.index.mirror.index_mirror import IndexMirror, IndexOlder
 from ingest.index.mirror.written_version import WrittenVersion
 from ingest.index.storage.object_store import BucketProblem, ObjectStore
@@ -317,6 +318,63 @@ def test_an_index_that_is_too_large_for_a_copy_is_read_in_the_bucket(
     assert mirror.problem is not None
     assert "Raise DOCENT_MIRROR_GB" in mirror.problem
     assert mirror.folder.n_bytes() < 10_000
+
+
+def test_searches_that_read_the_bucket_open_the_table_once(bucket: S3Bucket, fruit: Index) -> None:
+    def count(searched: Callable[[], Index]) -> int:
+        found(searched(), "fruit")
+        bucket.requests.clear()
+        assert len(found(searched(), "fruit")) == 10
+        return bucket.n_requests
+
+    known = written(fruit)
+    plain, mirrored = (Index(ADDRESS, embedding_model="static") for _ in range(2))
+    mirror = IndexMirror(ADDRESS, Path("unused"), max_bytes=1_000)
+    mirror._paused_until = float("inf")  # as after a copy that the disk did not take
+    assert count(lambda: mirrored.from_mirror(mirror, known)) == count(lambda: plain)
+
+
+def test_one_search_waits_for_a_long_copy_of_another_process_and_no_more_of_them(
+    bucket: S3Bucket, fruit: Index, open_mirror: OpenMirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_mirror, "WAIT_SECONDS", 0.1)
+    mirror, waits = open_mirror(), list[float]()
+    take = mirror.folder.copying
+
+    def copying(*, wait_seconds: float = 0) -> AbstractContextManager[bool]:
+        waits.append(wait_seconds)
+        return take(wait_seconds=wait_seconds)
+
+    monkeypatch.setattr(mirror.folder, "copying", copying)
+    look(bucket, fruit, mirror, written(fruit))
+    put(fruit, "d9", "fruit number 9")
+    known = written(fruit)
+    with open_mirror().folder.copying() as is_copying:
+        assert is_copying
+        waits.clear()
+        assert [mirror.open(TABLE, known) for _ in range(3)] == [None, None, None]
+        assert waits == [0.1, 0, 0]
+        assert "fruit number 9" in look(bucket, fruit, mirror, known)[0]  # in the bucket
+    opened = mirror.open(TABLE, known)
+    assert opened is not None
+    assert opened.copied.version == known.version
+
+
+def test_a_folder_that_is_deleted_while_it_is_measured_ends_nothing(
+    fruit: Index, open_mirror: OpenMirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror = open_mirror()
+    fruit.from_mirror(mirror, written(fruit)).n_chunks()
+    files = [file for file in mirror.folder.path.rglob("*") if file.is_file()]
+    assert mirror.folder.n_bytes() == sum(file.stat().st_size for file in files)
+
+    def delete_first(file: Path) -> int | None:
+        shutil.rmtree(mirror.folder.path, ignore_errors=True)
+        return size_of(file)
+
+    size_of = mirror_folder._size
+    monkeypatch.setattr(mirror_folder, "_size", delete_first)
+    assert mirror.folder.n_bytes() == 0
 
 
 def test_what_no_version_needs_is_removed(

@@ -11,7 +11,11 @@ from sqlalchemy import select, update
 from agent.errors import UserError
 from agent.store.database import Database
 from agent.types import Audience
-from ingest.index.ownership.owner_record import IndexOfAnother
+from ingest.index import index_size
+from ingest.index.ownership import owner_record
+from ingest.index.ownership.bucket_lock import BucketLock
+from ingest.index.ownership.owner_record import IndexOfAnother, WriterReplaced
+from ingest.index.storage.object_store import ObjectStore
 from ingest.index.table import Index
 from ingest.library import Library
 from ingest.settings import IngestSettings
@@ -102,6 +106,18 @@ def test_what_one_machine_adds_the_next_search_on_another_finds(
     assert count_requests(bucket, there) == 0
 
 
+def test_the_size_of_an_index_that_another_machine_writes_is_its_size_now(
+    bucket: S3Bucket, open_machine: OpenLibrary, folder: Path
+) -> None:
+    here, there = open_machine("here"), open_machine("there")
+    sync_folder(here, folder, source_name="handbook")
+    titles(there)
+    assert index_size.measure(there.active_index).n_rows == here.status().n_chunks
+    here.forget("handbook")
+    titles(there)
+    assert index_size.measure(there.active_index).n_rows == 0
+
+
 def test_rights_are_checked_in_postgres_while_the_bucket_is_away(
     bucket: S3Bucket, open_machine: OpenLibrary, folder: Path
 ) -> None:
@@ -133,6 +149,35 @@ def test_a_writer_that_was_killed_before_it_said_what_it_wrote_hides_nothing(
     sync_folder(here, folder, source_name="handbook")  # repairs it
     assert "Leave" in titles(there)
     assert count_requests(bucket, there) == 0
+
+
+def test_what_a_writer_wrote_while_it_was_replaced_is_not_taken_for_the_newest(
+    bucket: S3Bucket, open_machine: OpenLibrary, folder: Path
+) -> None:
+    here, there = open_machine("here"), open_machine("there")
+    sync_folder(here, folder, source_name="handbook")
+    assert "Leave" in titles(there)
+    index = here.active_index.current().index
+    version, writer, store = int(index.version()), here.active_index.writer, ObjectStore(ADDRESS)
+    with here.database.transaction() as transaction:
+        id_ = transaction.scalars(select(DocumentRow.id).where(DocumentRow.uri == "leave.md")).one()
+
+    def write_and_be_replaced() -> None:
+        with writer.writing(index.table, lambda: version):  # paused once it has written
+            stored = store.read(owner_record.PATH)
+            assert stored is not None
+            taken = owner_record.from_json(stored[0], ADDRESS).give_to("another")
+            assert store.replace(owner_record.PATH, taken.to_json(), etag=stored[1])
+            Index(ADDRESS, embedding_model="static").remove([id_.hex])
+            with here.database.transaction() as transaction:
+                values = {"version": version + 1, "write_id": "another", "is_writing": False}
+                transaction.execute(update(IndexStateRow).values(values))
+            assert isinstance(writer.lock, BucketLock)
+            writer.lock._alive_at = float("-inf")
+
+    with pytest.raises(WriterReplaced):
+        write_and_be_replaced()
+    assert "Leave" not in titles(there)
 
 
 def test_a_sync_that_changes_nothing_ends_the_doubt_that_a_killed_writer_left(

@@ -118,6 +118,20 @@ def test_a_holder_that_was_paused_for_too_long_writes_no_more(bucket: S3Bucket) 
     assert record.holder == "another"
 
 
+def test_a_holder_that_noticed_by_itself_that_it_was_replaced_writes_no_more(bucket: S3Bucket) -> None:
+    lock = BucketLock(ADDRESS, lease_seconds=LEASE_SECONDS)
+    lock.acquire("ours")
+    BucketLock(ADDRESS).take_over("theirs")
+    beats = next(thread for thread in threading.enumerate() if thread.name == "index lock")
+    beats.join()  # its next sign of life finds another's record
+    for _ in range(2):
+        with pytest.raises(WriterReplaced, match="run the sync again"):
+            lock.require()
+    lock.release()
+    with pytest.raises(RuntimeError, match="was not acquired"):
+        lock.require()
+
+
 def test_a_holder_that_was_away_and_not_replaced_goes_on(bucket: S3Bucket) -> None:
     at = [100.0]
     lock = BucketLock(ADDRESS, lease_seconds=600, clock=lambda: at[0])
