@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from psycopg import errors
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import DBAPIError, ProgrammingError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from agent.errors import DocentError, SettingsError, UserError
 from agent.store import locks
@@ -87,8 +87,15 @@ def _require_known(manifest: BackupManifest) -> None:
 
 
 def _require_empty(connection: Connection) -> None:
-    """Raises :class:`UserError` where the database has anything that would be mixed with the backup."""
+    """Raises :class:`UserError` where the database has anything that would be mixed with the backup.
+
+    Locks its tables first: what a running process has not committed yet would be seen by nobody, and dropped.
+    """
     there = [name for name in inspect(connection).get_table_names() if name in Base.metadata.tables]
+    if there:
+        names = ", ".join(map(connection.dialect.identifier_preparer.quote, there))
+        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
+        connection.execute(text(f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE"))
     filled = [name for name in there if name not in OF_A_FRESH_HOME and _has_rows(connection, name)]
     if filled:
         raise UserError(
@@ -132,10 +139,12 @@ def _fill(connection: Connection, reader: BackupReader) -> int:
         table = part.name.removeprefix(table_copies.FOLDER)
         try:
             n_copied = table_copies.copy_in(connection, table, part.columns, reader.read(part))
-        except (errors.DataError, errors.ProgrammingError, errors.IntegrityError) as error:
+        except (DataError, ProgrammingError, IntegrityError) as error:
+            if isinstance(error.orig, errors.InsufficientPrivilege):
+                raise
             raise UserError(
                 f"{reader.path} does not fit its own schema: Postgres refuses '{table}' "
-                f"({type(error).__name__}). Nothing was changed. Take another backup."
+                f"({type(error.orig).__name__}). Nothing was changed. Take another backup."
             ) from error
         if n_copied != part.n_rows:
             raise UserError(f"{reader.path} is damaged: '{table}' has {n_copied} rows, not {part.n_rows}.")
