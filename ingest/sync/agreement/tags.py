@@ -2,9 +2,9 @@
 
 Promises that what was deleted since a tag stays deleted and that nobody gets a right back: a restoration writes
 the earlier texts of documents that are still known, for whom may read them now *and* might then. It writes only
-what differs, batch by batch, so no search ever sees anything else; after one that is killed the next does the rest,
-and what was written is read again by the next sync in any case.
-While there is a tag, versions since the earliest one stay on the disk.
+what differs, batch by batch, so no search ever sees anything else; after one that is killed the next does the
+rest, and what was written is read again by the next sync in any case. While there is a tag, versions since the
+earliest one stay on the disk.
 """
 
 import re

@@ -7,6 +7,7 @@ backup has it, is written afterwards: one that is not complete is read in again 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from psycopg import errors
 from sqlalchemy import Connection, inspect, text
@@ -20,7 +21,7 @@ from bot.processes.schema_version import SchemaState
 from bot.record.safekeeping.backup import in_flight, index_copy, table_copies
 from bot.record.safekeeping.backup.archive import BackupReader
 from bot.record.safekeeping.backup.in_flight import OpenQuestions
-from bot.record.safekeeping.backup.making import PlaceSettings
+from bot.record.safekeeping.backup.making import CONFIG_PART, PlaceSettings
 from bot.record.safekeeping.backup.manifest import BackupManifest
 from bot.slack.installation.encryption import open_cipher
 from ingest.index.active_index import ActiveIndex
@@ -39,13 +40,15 @@ _TOKENS = text("SELECT id, tokens FROM workspaces WHERE tokens IS NOT NULL ORDER
 @dataclass(frozen=True)
 class Restoration:
     """What was restored. ``index_problem`` says why the index is not complete; ``unreadable`` are the workspaces
-    whose tokens no key of the settings opens."""
+    whose tokens no key of the settings opens. ``lacks_config`` is where the file that declares the sources should
+    be, if the backup has it alone."""
 
     n_rows: int
     questions: OpenQuestions
     n_indexed: int
     index_problem: str
     unreadable: tuple[str, ...]
+    lacks_config: Path | None
 
 
 def restore(
@@ -75,7 +78,9 @@ def restore(
         _store_index(connection, manifest, active.address)
         unreadable = _find_unreadable(connection, settings)
     n_indexed, problem = _load_index(reader, active)
-    return Restoration(n_rows, questions, n_indexed, problem, unreadable)
+    return Restoration(
+        n_rows, questions, n_indexed, problem, unreadable, _find_lacking(manifest, settings.ingest.config)
+    )
 
 
 def _require_known(manifest: BackupManifest) -> None:
@@ -176,6 +181,11 @@ def _can_decrypt(workspace: str, tokens: str, settings: PlaceSettings) -> bool:
     except SettingsError:
         return False
     return True
+
+
+def _find_lacking(manifest: BackupManifest, config: Path) -> Path | None:
+    part = manifest.find(CONFIG_PART)
+    return config.absolute() if part and part.n_bytes and not config.exists() else None
 
 
 def _load_index(reader: BackupReader, active: ActiveIndex) -> tuple[int, str]:

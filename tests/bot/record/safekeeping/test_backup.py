@@ -401,6 +401,26 @@ def test_what_was_set_there_and_is_not_here_is_told(places: Places, secret_setti
     assert "Set what was set" not in backup_report.list_todo(manifest, done, os.environ)[0]
 
 
+def test_what_declares_the_sources_is_asked_for_where_it_is_missing(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WIKI_TOKEN", "ghp-secretsecretsecret")
+    declared = '[sources.wiki]\nlocation = "https://wiki.example/w.git"\ntoken_env = "WIKI_TOKEN"\n'
+    places.settings.ingest.config.write_text(declared)
+    path = places.back_up()
+    manifest = read_manifest(path)
+    assert "WIKI_TOKEN" in manifest.secrets
+    _, done = places.restore(path)
+    assert "no " + str(places.elsewhere.ingest.config) not in "\n".join(
+        backup_report.list_todo(manifest, done, {})
+    )
+    places.settings.ingest.config.unlink()
+    _, done = places.restore(path)
+    todo = "\n".join(backup_report.list_todo(manifest, done, {}))
+    assert f"There is no {places.elsewhere.ingest.config}" in todo
+    assert "WIKI_TOKEN" in todo
+
+
 def test_tokens_stay_encrypted_and_the_key_that_opens_them_is_named(places: Places) -> None:
     key, other_key = (Fernet.generate_key().decode() for _ in range(2))
     tokens = TokenCipher([key]).encrypt("T1", BotTokens("xoxb-1-abc"))
