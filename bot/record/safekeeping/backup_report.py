@@ -131,8 +131,8 @@ def _describe_config(done: Restoration) -> str:
     if not done.lacks_config:
         return ""
     return (
-        f"There is no {done.lacks_config}, which declares the sources. 'unzip -p FILE {CONFIG_PART}' prints the one "
-        "in the backup, without secrets."
+        f"There is no {done.lacks_config}, which declares the sources. 'unzip -p FILE {CONFIG_PART}' prints the "
+        "one in the backup, without secrets."
     )
 
 
