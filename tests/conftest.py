@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import hypothesis
 import pytest
@@ -19,15 +18,16 @@ import structlog
 from alembic import command
 from alembic.config import Config
 from hypothesis import HealthCheck
-from sqlalchemy import create_engine, delete, exists, insert, select, text
+from sqlalchemy import delete, exists, insert, select
 from sqlalchemy.engine import make_url
 
 import ingest.settings
-from agent.store.database import Base, Database, normalise_url
+from agent.store.database import Base, Database
 from bot.processes.embedded import embedded_servers
 from bot.simulator import InstalledApp, Timing, Workspace, WorkspaceServer
 from ingest.library import Library
 from ingest.tables import DeploymentRow, DocumentRow, IndexStateRow, ReaderSetRow, SyncRow
+from tests.databases import create_empty
 from tests.library import sync_folder
 from tests.system import HANDBOOK, ROOT, ForkServer, System, free_port
 
@@ -80,16 +80,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded_serve
 @pytest.fixture(scope="session")
 def database_url(servers: embedded_servers.Servers) -> Iterator[str]:
     """A database of this run's own, built by Alembic."""
-    admin = create_engine(normalise_url(servers.database_url), isolation_level="AUTOCOMMIT")
-    name = f"docent_test_{uuid4().hex[:12]}"
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    url = make_url(servers.database_url).set(database=name).render_as_string(hide_password=False)
-    migrate(url)
-    yield url
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
+    with create_empty(servers.database_url) as url:
+        migrate(url)
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -39,15 +39,21 @@ def ends(context: WorkerContext, claimed: ClaimedTurn, reply: Reply) -> bool:
 
 def _tell_thread(context: WorkerContext, claimed: ClaimedTurn, posted: Posted) -> str | None:
     """Tells the thread unless there is an answer that the record does not know, or the sentence already; returns
-    the sentence where that was said."""
+    the sentence where that was said.
+
+    Without a draft in the record, any message is an answer; with one, that draft or the next part with buttons.
+    """
     assert context.slack
     messages = ThreadMessages(context.slack, posted.address, claimed.turn.id)
     known = ReplyRows(context.database, claimed.turn, posted).load_known_ts()
     part = len(posted.ts)
     has_draft = any(posted.ts)
-    if not has_draft and messages.find_lost(0, known):
+    found = messages.find_lost(part if has_draft else 0, known)
+    if not has_draft and found:
+        return None
+    if any(ts and messages.is_finished(ts) for ts in (*posted.ts, found)):
         return None
     sentence = say(RESTORED)
-    if not (has_draft and messages.find_lost(part, known)):
+    if not found:
         messages.post(part, {"text": sentence})
     return sentence

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from agent.text import count, cut
 from bot.record.safekeeping.backup import configuration, table_copies
+from bot.record.safekeeping.backup.making import CONFIG_PART
 from bot.record.safekeeping.backup.manifest import BackupManifest
 from bot.record.safekeeping.backup.restoring import Restoration
 
@@ -81,6 +82,7 @@ def _todo(manifest: BackupManifest, done: Restoration, environ: Mapping[str, str
     return (
         f"Set what was set where the backup was made, and is not here: {_name(missing)}." if missing else "",
         _describe_tokens(manifest, done),
+        _describe_config(done),
         _describe_index(manifest, done),
         _describe_questions(done),
         "Start web, worker and clock, and run 'docent doctor' and 'docent check'.",
@@ -122,6 +124,15 @@ def _describe_tokens(manifest: BackupManifest, done: Restoration) -> str:
     return (
         f"No key of DOCENT_TOKEN_KEYS opens the tokens of {_name(done.unreadable)}: add the key with the "
         f"fingerprint {keys}, or install the app there anew."
+    )
+
+
+def _describe_config(done: Restoration) -> str:
+    if not done.lacks_config:
+        return ""
+    return (
+        f"There is no {done.lacks_config}, which declares the sources. 'unzip -p FILE {CONFIG_PART}' prints the "
+        "one in the backup, without secrets."
     )
 
 

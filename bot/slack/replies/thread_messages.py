@@ -4,7 +4,7 @@ Owns their arguments and what each failure means. Keeps no state, so it does not
 :mod:`.reply_rows`.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import TypedDict
 from uuid import UUID
 
@@ -17,6 +17,7 @@ REPLIES_PAGE = 200
 STREAM_IS_LIVE = "streaming_state_conflict"  # chat.update is refused while the message streams
 STOPPED_BY_USER = "stopped_by_user"
 MESSAGE_NOT_FOUND = "message_not_found"
+WITH_BUTTONS = ("context_actions", "actions")  # blocks
 METADATA_EVENT = "docent_reply"
 METADATA_CODE = "metadata"  # part of each of Slack's codes for it
 
@@ -144,37 +145,39 @@ class ThreadMessages:
         ``known`` are the ``ts`` that rows have. Returns None if the thread may not be read: to post an answer
         twice is better than not to post it.
         """
-        cursor: str | None = None
-        while True:
-            try:
-                page = self._load_page(cursor)
-            except SlackRefused as error:
-                if error.is_transient and error.code != MISSING_SCOPE:
-                    raise
-                observability.report(error, event="thread_not_searched")
-                return None
-            for message in page.get("messages", ()):
+        try:
+            for message in self._load_messages():
                 if message["ts"] not in known and self._could_be(message, part):
                     return str(message["ts"])
-            cursor = (page.get("response_metadata") or {}).get("next_cursor")
-            if not cursor:
-                return None
+        except SlackRefused as error:
+            self._note_unsearched(error)
+        return None
+
+    def is_finished(self, ts: str) -> bool:
+        """Returns whether a message has buttons: those stand below finished answers, and below no draft. False
+        where it has none, where it is gone, and where the thread may not be read."""
+        try:
+            for message in self._load_messages():
+                if message["ts"] == ts:
+                    return any(block.get("type") in WITH_BUTTONS for block in message.get("blocks") or ())
+        except SlackRefused as error:
+            self._note_unsearched(error)
+        return False
 
     def has_files(self, names: Collection[str]) -> bool:
         """Returns whether one of these files of ours is in the thread; False where it may not be read."""
-        cursor: str | None = None
-        while True:
-            try:
-                page = self._load_page(cursor)
-            except SlackRefused as error:
-                observability.report(error, event="thread_not_searched")
-                return False
-            files = [file for message in page.get("messages", ()) for file in message.get("files") or ()]
-            if any(file.get("name") in names for file in files):
-                return True
-            cursor = (page.get("response_metadata") or {}).get("next_cursor")
-            if not cursor:
-                return False
+        try:
+            files = (file for message in self._load_messages() for file in message.get("files") or ())
+            return any(file.get("name") in names for file in files)
+        except SlackRefused as error:
+            observability.report(error, event="thread_not_searched")
+            return False
+
+    def _note_unsearched(self, refusal: SlackRefused) -> None:
+        """Reports that the thread may not be read; raises what may pass."""
+        if refusal.is_transient and refusal.code != MISSING_SCOPE:
+            raise refusal
+        observability.report(refusal, event="thread_not_searched")
 
     def _post_arguments(self, part: int) -> PostArguments:
         return {
@@ -187,6 +190,16 @@ class ThreadMessages:
 
     def _mark(self, part: int) -> ReplyMark:
         return {"turn_id": str(self._turn_id), "part": part}
+
+    def _load_messages(self) -> Iterator[Payload]:
+        """Yields the messages since the question, page by page."""
+        cursor: str | None = None
+        while True:
+            page = self._load_page(cursor)
+            yield from page.get("messages", ())
+            cursor = (page.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                return
 
     def _load_page(self, cursor: str | None) -> Payload:
         return self._slack.call(

@@ -66,7 +66,6 @@ class DocumentComparison:
     n_waiting: int
     counts: Mapping[DifferenceKind, int]
     examples: Mapping[DifferenceKind, Sequence[str]]
-    has_verified: bool  # some of them are verified answers
 
 
 def list_ranges(index: Index) -> list[IdRange]:
@@ -85,7 +84,6 @@ def compare(active: ActiveIndex, *, repairs: bool = False) -> DocumentComparison
     """
     n_documents = n_waiting = 0
     counts, examples = Counter[DifferenceKind](), dict[DifferenceKind, list[str]]()
-    has_verified = False
     for part in list_ranges(active.current().index):
         suspected, n, n_late = _compare_range(active, part)
         n_documents += n
@@ -96,12 +94,11 @@ def compare(active: ActiveIndex, *, repairs: bool = False) -> DocumentComparison
                 if repairs:
                     _repair(active, found)
             counts.update(one.kind for one in found)
-            has_verified = has_verified or any(one.source == answers.SOURCE for one in found)
             for one in found:
                 named = examples.setdefault(one.kind, [])
                 if len(named) < MAX_NAMED:
                     named.append(f"{one.source}: {one.uri}" if one.uri else one.document_id)
-    return DocumentComparison(n_documents, n_waiting, counts, examples, has_verified)
+    return DocumentComparison(n_documents, n_waiting, counts, examples)
 
 
 @dataclass(frozen=True)

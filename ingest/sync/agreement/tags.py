@@ -2,8 +2,9 @@
 
 Promises that what was deleted since a tag stays deleted and that nobody gets a right back: a restoration writes
 the earlier texts of documents that are still known, for whom may read them now *and* might then. It writes only
-what differs, batch by batch, so no search ever sees anything else, and one that is killed is finished by the next.
-While there is a tag, versions since the earliest one stay on the disk.
+what differs, batch by batch, so no search ever sees anything else; after one that is killed the next does the
+rest, and what was written is read again by the next sync in any case. While there is a tag, versions since the
+earliest one stay on the disk.
 """
 
 import re
@@ -194,13 +195,16 @@ def _has_same_text(one: DocumentVersion | None, other: DocumentVersion | None) -
 
 
 def _restore(active: ActiveIndex, tagged: TaggedTable, ids: Sequence[str], done: TagRestoration) -> None:
-    """Restores a batch: the index first, then the rows, which have it read again by the next sync."""
+    """Restores a batch: marks the rows first, so that the next sync reads them again whatever happens, then writes
+    the index, and then the rows."""
     handle = active.current()
     then = scan.versions_of(tagged, ids)
     with active.database.transaction() as transaction:
         known = _load_known(transaction, ids)
         back = [one for one in known if one.id.hex in then]
         readers = _narrow(transaction, back, then)
+        marked = update(DocumentRow).where(DocumentRow.id.in_([one.id for one in known]))
+        transaction.execute(marked.values(ANEW))
     later = [one for one in known if one not in back]
     handle.index.remove(one.id.hex for one in later)
     chunks = _write_back(handle, tagged, [one.id.hex for one in back], readers)
@@ -210,7 +214,7 @@ def _restore(active: ActiveIndex, tagged: TaggedTable, ids: Sequence[str], done:
             values = _describe(first[one.id.hex], then[one.id.hex], readers[one.id.hex])
             transaction.execute(update(DocumentRow).where(DocumentRow.id == one.id).values(values))
         row = update(DocumentRow).where(DocumentRow.id.in_([one.id for one in later]))
-        transaction.execute(row.values(n_chunks=0, **ANEW))
+        transaction.execute(row.values(n_chunks=0))
     done.n_brought_back += len(back)
     done.n_taken_out += len(later)
     done.sources |= {one.source for one in known}
@@ -252,7 +256,6 @@ def _describe(chunk: IndexedChunk, version: DocumentVersion, access_id: str) -> 
     """Returns the columns of a row that are those of the tagged text. Its readers wait for the next sync, as after
     a change of readers that was not finished."""
     return {
-        **ANEW,
         "title": names.escape(chunk.title),
         "updated_at": chunk.updated_at,
         "language": chunk.language,

@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pydantic_settings import BaseSettings
@@ -15,15 +16,18 @@ from bot.processes.startup_checks import KINDS
 from bot.settings import BotSettings
 
 KEY_OF_A_PROVIDER = "_API_KEY"
+NAMES_A_VARIABLE = "_env"  # ends the options of sources that name where their secret is
 FINGERPRINT_CHARS = 12
 OF_THE_PLACE = frozenset(
     {"DATABASE_URL", "REDIS_URL", "DOCENT_HOME", "DOCENT_INDEX_URI", "PORT"}
 )  # other ones elsewhere
 
 
-def read_settings(environ: Mapping[str, str] = os.environ) -> tuple[dict[str, str], list[str]]:
-    """Returns the values of the settings that are set and are no secrets, and the names of the secrets."""
+def read_settings(config: str, environ: Mapping[str, str] = os.environ) -> tuple[dict[str, str], list[str]]:
+    """Returns the values of the settings that are set and are no secrets, and the names of the secrets, also of
+    those that the sources in ``config`` name."""
     open_ones, secret_ones = _list_variables()
+    secret_ones |= _list_named(config) - open_ones
     values = {name: secrets.redact(environ[name]) for name in sorted(open_ones) if environ.get(name)}
     names = {name for name in environ if name in secret_ones or name.endswith(KEY_OF_A_PROVIDER)}
     return values, sorted(name for name in names - OF_THE_PLACE if environ[name])
@@ -50,6 +54,22 @@ def fingerprint_keys(settings: BotSettings) -> list[str]:
 def list_missing(settings: Mapping[str, str], names: tuple[str, ...], environ: Mapping[str, str]) -> list[str]:
     """Lists the variables that were set where the backup was made, and are not set here."""
     return sorted(name for name in {*settings, *names} - OF_THE_PLACE if not environ.get(name))
+
+
+def _list_named(config: str) -> set[str]:
+    """Returns the variables that sources take their secrets from; none of a file that is not understood."""
+    try:
+        return set(_find_named(tomllib.loads(config)))
+    except tomllib.TOMLDecodeError:
+        return set()
+
+
+def _find_named(table: Mapping[str, object]) -> Iterator[str]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _find_named(value)
+        elif name.endswith(NAMES_A_VARIABLE):
+            yield str(value)
 
 
 def _list_variables() -> tuple[set[str], set[str]]:

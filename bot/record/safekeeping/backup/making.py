@@ -96,11 +96,12 @@ def _write(
         with writer.part(f"{table_copies.FOLDER}{one.name}", columns=columns) as part:
             table_copies.copy_out(connection, one, part)
     with writer.part(CONFIG_PART) as part:
-        part.write(configuration.read_config(settings.ingest.config).encode())
+        config = configuration.read_config(settings.ingest.config)
+        part.write(config.encode())
     if table is not None:
         with writer.part(index_copy.PART) as part:
             index_copy.copy_out(connection, table, part)
-    values, names = configuration.read_settings()
+    values, names = configuration.read_settings(config)
     return writer.finish(
         BackupManifest(
             format=FORMAT,

@@ -7,10 +7,11 @@ backup has it, is written afterwards: one that is not complete is read in again 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from psycopg import errors
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import DBAPIError, ProgrammingError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from agent.errors import DocentError, SettingsError, UserError
 from agent.store import locks
@@ -20,7 +21,7 @@ from bot.processes.schema_version import SchemaState
 from bot.record.safekeeping.backup import in_flight, index_copy, table_copies
 from bot.record.safekeeping.backup.archive import BackupReader
 from bot.record.safekeeping.backup.in_flight import OpenQuestions
-from bot.record.safekeeping.backup.making import PlaceSettings
+from bot.record.safekeeping.backup.making import CONFIG_PART, PlaceSettings
 from bot.record.safekeeping.backup.manifest import BackupManifest
 from bot.slack.installation.encryption import open_cipher
 from ingest.index.active_index import ActiveIndex
@@ -39,13 +40,15 @@ _TOKENS = text("SELECT id, tokens FROM workspaces WHERE tokens IS NOT NULL ORDER
 @dataclass(frozen=True)
 class Restoration:
     """What was restored. ``index_problem`` says why the index is not complete; ``unreadable`` are the workspaces
-    whose tokens no key of the settings opens."""
+    whose tokens no key of the settings opens. ``lacks_config`` is where the file that declares the sources should
+    be, if the backup has it alone."""
 
     n_rows: int
     questions: OpenQuestions
     n_indexed: int
     index_problem: str
     unreadable: tuple[str, ...]
+    lacks_config: Path | None
 
 
 def restore(
@@ -75,7 +78,9 @@ def restore(
         _store_index(connection, manifest, active.address)
         unreadable = _find_unreadable(connection, settings)
     n_indexed, problem = _load_index(reader, active)
-    return Restoration(n_rows, questions, n_indexed, problem, unreadable)
+    return Restoration(
+        n_rows, questions, n_indexed, problem, unreadable, _find_lacking(manifest, settings.ingest.config)
+    )
 
 
 def _require_known(manifest: BackupManifest) -> None:
@@ -87,8 +92,15 @@ def _require_known(manifest: BackupManifest) -> None:
 
 
 def _require_empty(connection: Connection) -> None:
-    """Raises :class:`UserError` where the database has anything that would be mixed with the backup."""
+    """Raises :class:`UserError` where the database has anything that would be mixed with the backup.
+
+    Locks its tables first: what a running process has not committed yet would be seen by nobody, and dropped.
+    """
     there = [name for name in inspect(connection).get_table_names() if name in Base.metadata.tables]
+    if there:
+        names = ", ".join(map(connection.dialect.identifier_preparer.quote, there))
+        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
+        connection.execute(text(f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE"))
     filled = [name for name in there if name not in OF_A_FRESH_HOME and _has_rows(connection, name)]
     if filled:
         raise UserError(
@@ -132,10 +144,12 @@ def _fill(connection: Connection, reader: BackupReader) -> int:
         table = part.name.removeprefix(table_copies.FOLDER)
         try:
             n_copied = table_copies.copy_in(connection, table, part.columns, reader.read(part))
-        except (errors.DataError, errors.ProgrammingError, errors.IntegrityError) as error:
+        except (DataError, ProgrammingError, IntegrityError) as error:
+            if isinstance(error.orig, errors.InsufficientPrivilege):
+                raise
             raise UserError(
                 f"{reader.path} does not fit its own schema: Postgres refuses '{table}' "
-                f"({type(error).__name__}). Nothing was changed. Take another backup."
+                f"({type(error.orig).__name__}). Nothing was changed. Take another backup."
             ) from error
         if n_copied != part.n_rows:
             raise UserError(f"{reader.path} is damaged: '{table}' has {n_copied} rows, not {part.n_rows}.")
@@ -167,6 +181,11 @@ def _can_decrypt(workspace: str, tokens: str, settings: PlaceSettings) -> bool:
     except SettingsError:
         return False
     return True
+
+
+def _find_lacking(manifest: BackupManifest, config: Path) -> Path | None:
+    part = manifest.find(CONFIG_PART)
+    return config.absolute() if part and part.n_bytes and not config.exists() else None
 
 
 def _load_index(reader: BackupReader, active: ActiveIndex) -> tuple[int, str]:

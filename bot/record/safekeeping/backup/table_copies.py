@@ -4,11 +4,14 @@ Promises bounded memory: rows go by in the blocks that Postgres sends. Rows are 
 an earlier schema is copied into tables of that schema, and migrated there.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from psycopg import sql
 from sqlalchemy import Connection, MetaData, Table, inspect
+from sqlalchemy.exc import DBAPIError
 
 from agent.store.database import Base
 from agent.store.tables import TurnRow
@@ -58,7 +61,13 @@ def _name(table: str, columns: Iterable[str]) -> tuple[sql.Composable, sql.Compo
     return sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
 
 
-def _cursor(connection: Connection) -> Any:
+@contextmanager
+def _cursor(connection: Connection) -> Iterator[Any]:
+    """Opens the driver's cursor, which knows COPY, for the ``with``; its errors are raised as SQLAlchemy's."""
     driver = connection.connection.driver_connection
     assert driver
-    return driver.cursor()
+    try:
+        with driver.cursor() as cursor:
+            yield cursor
+    except psycopg.Error as error:
+        raise DBAPIError.instance("COPY", {}, error, psycopg.Error) from error

@@ -1,18 +1,17 @@
 """A record, an index beside it, and a second database with nothing in it."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
-from sqlalchemy import create_engine, text
-from sqlalchemy.engine import make_url
 
-from agent.store.database import Database, normalise_url
+from agent.store.database import Database
 from bot.processes.embedded.embedded_servers import Servers
 from bot.record.safekeeping.backup.making import PlaceSettings
 from bot.settings import BotSettings
 from ingest.settings import IngestSettings
+from tests.databases import create_empty
 
 MakeDatabase = Callable[[], Database]
 
@@ -20,23 +19,15 @@ MakeDatabase = Callable[[], Database]
 @pytest.fixture
 def make_database(servers: Servers) -> Iterator[MakeDatabase]:
     """Makes databases without a schema, and drops them afterwards."""
-    admin = create_engine(normalise_url(servers.database_url), isolation_level="AUTOCOMMIT")
-    made: list[tuple[str, Database]] = []
+    with ExitStack() as stack:
 
-    def make() -> Database:
-        name = f"docent_test_{uuid4().hex[:12]}"
-        with admin.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-        url = make_url(servers.database_url).set(database=name).render_as_string(hide_password=False)
-        made.append((name, Database(url, statement_timeout_seconds=30)))
-        return made[-1][1]
+        def make() -> Database:
+            url = stack.enter_context(create_empty(servers.database_url))
+            database = Database(url, statement_timeout_seconds=30)
+            stack.callback(database.close)
+            return database
 
-    yield make
-    for name, database in made:
-        database.close()
-        with admin.connect() as connection:
-            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
+        yield make
 
 
 @pytest.fixture

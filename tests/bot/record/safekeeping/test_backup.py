@@ -2,7 +2,7 @@
 
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from alembic import command
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 from sqlalchemy import MetaData, text
+from sqlalchemy.exc import OperationalError
 
 from agent.errors import UserError
 from agent.store.database import Base, Database
@@ -46,9 +47,32 @@ class Places:
     def library(self) -> Library:
         return Library(self.database, self.settings.ingest)
 
-    def back_up(self, name: str = "backup.zip", *, with_index: bool = False) -> Path:
-        making.make(self.folder / name, self.database, self.settings, with_index=with_index, replaces=False)
-        return self.folder / name
+    def back_up(
+        self,
+        name: str = "backup.zip",
+        *,
+        of: Database | None = None,
+        keys: BotSettings | None = None,
+        with_index: bool = False,
+    ) -> Path:
+        settings = replace(self.settings, bot=keys or self.settings.bot)
+        path = self.folder / name
+        making.make(path, of or self.database, settings, with_index=with_index, replaces=False)
+        return path
+
+    def restore(
+        self,
+        path: Path,
+        *,
+        into: Database | None = None,
+        keys: BotSettings | None = None,
+        asks_again: bool = False,
+    ) -> tuple[Database, Restoration]:
+        """Restores a backup elsewhere, into a new database unless one is given."""
+        settings = replace(self.elsewhere, bot=keys or self.elsewhere.bot)
+        database = into or self.make_database()
+        with archive.open_backup(path) as reader:
+            return database, restoring.restore(reader, database, settings, asks_again=asks_again)
 
     def read_handbook(self) -> None:
         documents = self.folder / "manual"
@@ -69,11 +93,9 @@ def places(
     return Places(database, configured, make_database, elsewhere, tmp_path)
 
 
-def restore(
-    path: Path, database: Database, settings: PlaceSettings, *, asks_again: bool = False
-) -> tuple[BackupManifest, Restoration]:
+def read_manifest(path: Path) -> BackupManifest:
     with archive.open_backup(path) as reader:
-        return reader.manifest, restoring.restore(reader, database, settings, asks_again=asks_again)
+        return reader.manifest
 
 
 def dump(database: Database) -> dict[str, list[Any]]:
@@ -103,9 +125,9 @@ def test_what_is_restored_is_what_was_backed_up(places: Places) -> None:
     odd = 'Tab\t, \\N, \\., a "quote", a line\nbreak, ü 🌍 and \x7f?'
     answered(places.database, odd).rate(-1, "not\tgood \\ at all")
     answered(places.database, "How many?", key="slack:T1:C1:2.2")
-    path, other = places.back_up(with_index=True), places.make_database()
-    manifest, done = restore(path, other, places.elsewhere)
-    turns = manifest.find("tables/turns")
+    path = places.back_up(with_index=True)
+    other, done = places.restore(path)
+    turns = read_manifest(path).find("tables/turns")
     assert turns
     assert turns.n_rows == 2
     assert dump(other) == dump(places.database)
@@ -118,22 +140,14 @@ def test_what_is_restored_is_what_was_backed_up(places: Places) -> None:
     assert then == now != []
 
 
-def test_rights_are_restored_with_documents_and_index(
-    database: Database,
-    make_database: MakeDatabase,
-    configured: PlaceSettings,
-    elsewhere: PlaceSettings,
-    tmp_path: Path,
-) -> None:
-    documents = tmp_path / "secret"
+def test_rights_are_restored_with_documents_and_index(places: Places) -> None:
+    documents = places.folder / "secret"
     documents.mkdir()
     (documents / "pay.md").write_text("# Pay\n\nThe salary bands begin at 40,000 euros.\n")
-    sync_folder(Library(database, configured.ingest), documents, readers=["group:S0HR"])
-    path = tmp_path / "backup.zip"
-    making.make(path, database, configured, with_index=True, replaces=False)
-    other = make_database()
-    restore(path, other, elsewhere)
-    there = Library(other, elsewhere.ingest)
+    sync_folder(places.library, documents, readers=["group:S0HR"])
+    path = places.back_up(with_index=True)
+    other, _ = places.restore(path)
+    there = Library(other, places.elsewhere.ingest)
     hr = Audience((frozenset({"everyone", "group:S0HR"}),))
     assert not there.search("salary bands", audience=Audience()).passages
     assert there.search("salary bands", audience=hr).passages
@@ -141,8 +155,9 @@ def test_rights_are_restored_with_documents_and_index(
 
 def test_without_the_index_the_next_sync_makes_it_again(places: Places) -> None:
     places.read_handbook()
-    path, other = places.back_up(), places.make_database()
-    manifest, done = restore(path, other, places.elsewhere)
+    path = places.back_up()
+    other, done = places.restore(path)
+    manifest = read_manifest(path)
     assert "'docent sync' makes it again" in "\n".join(backup_report.describe_made(path, manifest))
     assert "Run 'docent sync'" in "\n".join(backup_report.list_todo(manifest, done, {}))
     there = Library(other, places.elsewhere.ingest)
@@ -151,33 +166,26 @@ def test_without_the_index_the_next_sync_makes_it_again(places: Places) -> None:
     assert there.search("annual leave", audience=Audience()).passages
 
 
-def test_questions_go_on_while_a_backup_is_made_and_it_shows_one_moment(
-    database: Database,
-    make_database: MakeDatabase,
-    configured: PlaceSettings,
-    elsewhere: PlaceSettings,
-    tmp_path: Path,
-) -> None:
+def test_questions_go_on_while_a_backup_is_made_and_it_shows_one_moment(places: Places) -> None:
     """Every turn of the backup has all that its transaction stored with it, and none is half there."""
     stopping, asked = threading.Event(), list[int]()
 
     def ask() -> None:
         while not stopping.is_set():
-            answered(database, key=f"slack:T1:C1:{len(asked)}.1")
+            answered(places.database, key=f"slack:T1:C1:{len(asked)}.1")
             asked.append(1)
 
     asking = threading.Thread(target=ask)
     asking.start()
     try:
         for n in range(3):
-            making.make(tmp_path / f"{n}.zip", database, configured, with_index=False, replaces=False)
+            places.back_up(f"{n}.zip")
     finally:
         stopping.set()
         asking.join()
     assert asked
     for n in range(3):
-        other = make_database()
-        restore(tmp_path / f"{n}.zip", other, elsewhere)
+        other, _ = places.restore(places.folder / f"{n}.zip")
         assert query(other, "SELECT count(*) FROM turns WHERE status = 'completed' AND answer IS NULL") == [(0,)]
         assert query(
             other,
@@ -186,53 +194,75 @@ def test_questions_go_on_while_a_backup_is_made_and_it_shows_one_moment(
         ) == [(0,)]
 
 
-def test_all_of_docents_tables_are_copied_and_others_are_named(
-    make_database: MakeDatabase, configured: PlaceSettings, tmp_path: Path
-) -> None:
-    database = make_database()
+def test_all_of_docents_tables_are_copied_and_others_are_named(places: Places) -> None:
+    database = places.make_database()
     environment.migrate(database.url)
     with database.engine.connect() as connection:
         names = {table.name for table in table_copies.list_tables(connection)}
         assert table_copies.list_others(connection) == []
     assert names == set(Base.metadata.tables)
     execute(database, "CREATE TABLE other_app (id int)")
-    manifest = making.make(tmp_path / "backup.zip", database, configured, with_index=False, replaces=False)
-    assert manifest.left_out == ("other_app",)
+    assert read_manifest(places.back_up(of=database)).left_out == ("other_app",)
 
 
-def test_a_database_that_is_not_empty_is_left_as_it_is(
-    database: Database, configured: PlaceSettings, tmp_path: Path
-) -> None:
-    answered(database)
-    path = tmp_path / "backup.zip"
-    making.make(path, database, configured, with_index=False, replaces=False)
-    before = dump(database)
+def test_a_database_that_is_not_empty_is_left_as_it_is(places: Places) -> None:
+    answered(places.database)
+    path = places.back_up()
+    before = dump(places.database)
     with pytest.raises(UserError, match=r"not empty.*Nothing was changed"):
-        restore(path, database, configured)
-    assert dump(database) == before
+        places.restore(path, into=places.database)
+    assert dump(places.database) == before
 
 
-def test_an_empty_database_that_was_migrated_already_is_filled(
-    database: Database,
-    make_database: MakeDatabase,
-    configured: PlaceSettings,
-    elsewhere: PlaceSettings,
-    tmp_path: Path,
-) -> None:
-    answered(database)
-    path = tmp_path / "backup.zip"
-    making.make(path, database, configured, with_index=False, replaces=False)
-    other = make_database()
+def test_an_empty_database_that_was_migrated_already_is_filled(places: Places) -> None:
+    answered(places.database)
+    other = places.make_database()
     environment.migrate(other.url)
-    restore(path, other, elsewhere)
-    assert dump(other) == dump(database)
+    places.restore(places.back_up(), into=other)
+    assert dump(other) == dump(places.database)
 
 
-def test_a_backup_of_an_earlier_release_is_migrated(
-    make_database: MakeDatabase, configured: PlaceSettings, elsewhere: PlaceSettings, tmp_path: Path
-) -> None:
+def test_a_database_into_which_a_running_process_writes_is_refused(places: Places) -> None:
+    """What is not committed yet is seen by nobody, and would be dropped with the tables."""
+    path, other = places.back_up(), places.make_database()
+    is_inserted, is_over = threading.Event(), threading.Event()
+    environment.migrate(other.url)
+    insertion = text("INSERT INTO reader_sets VALUES ('a', '[\"everyone\"]')")
+
+    def insert() -> None:
+        with other.engine.begin() as connection:
+            connection.execute(insertion)
+            is_inserted.set()
+            while not (query(other, "SELECT FROM pg_locks WHERE NOT granted") or is_over.wait(0.01)):
+                pass
+
+    inserting = threading.Thread(target=insert)
+    inserting.start()
+    is_inserted.wait()
+    try:
+        with pytest.raises(UserError, match="not empty: there is something in reader_sets"):
+            places.restore(path, into=other)
+    finally:
+        is_over.set()
+        inserting.join()
+    assert query(other, "SELECT access_id FROM reader_sets") == [("a",)]
+
+
+def test_a_table_that_cannot_be_copied_is_an_error_of_the_database(places: Places) -> None:
+    with places.database.engine.connect() as holding, places.database.engine.connect() as copying:
+        holding.execute(text("LOCK TABLE turns IN ACCESS EXCLUSIVE MODE"))
+        copying.execute(text("SET LOCAL lock_timeout = '100ms'"))
+        with (
+            archive.create(places.folder / "backup.zip") as writer,
+            pytest.raises(OperationalError, match="lock timeout"),
+            writer.part("tables/turns") as part,
+        ):
+            table_copies.copy_out(copying, Base.metadata.tables["turns"], part)
+
+
+def test_a_backup_of_an_earlier_release_is_migrated(places: Places) -> None:
     """Revision 0017 knows no languages of documents."""
-    early, other = make_database(), make_database()
+    early = places.make_database()
     with early.engine.begin() as connection:
         command.upgrade(environment.make_alembic_config(connection=connection), "0017")
         connection.execute(text("INSERT INTO reader_sets VALUES ('a', '[\"everyone\"]')"))
@@ -242,41 +272,28 @@ def test_a_backup_of_an_earlier_release_is_migrated(
                 "VALUES (gen_random_uuid(), 's', 'u', 'u', 'Leave', 'h', 'a')"
             )
         )
-    path = tmp_path / "backup.zip"
-    assert making.make(path, early, configured, with_index=False, replaces=False).revision == "0017"
-    restore(path, other, elsewhere)
+    path = places.back_up(of=early)
+    assert read_manifest(path).revision == "0017"
+    other, _ = places.restore(path)
     assert schema_version.read_revision(other) == schema_version.head()
     assert query(other, "SELECT title, language FROM documents") == [("Leave", "")]
 
 
-def test_a_backup_of_a_newer_release_is_refused_with_a_sentence(
-    database: Database,
-    make_database: MakeDatabase,
-    configured: PlaceSettings,
-    elsewhere: PlaceSettings,
-    tmp_path: Path,
-) -> None:
-    path = tmp_path / "newer.zip"
-    manifest = making.make(tmp_path / "b.zip", database, configured, with_index=False, replaces=False)
+def test_a_backup_of_a_newer_release_is_refused_with_a_sentence(places: Places) -> None:
+    path = places.folder / "newer.zip"
+    manifest = read_manifest(places.back_up())
     with archive.create(path) as writer:
         writer.finish(manifest.model_copy(update={"revision": "9999", "release": "Docent 9.0"}))
-    other = make_database()
+    other = places.make_database()
     with pytest.raises(UserError, match=r"Docent 9\.0 at revision 9999; this release knows up to"):
-        restore(path, other, elsewhere)
+        places.restore(path, into=other)
     assert schema_version.read_revision(other) is None
 
 
-def test_a_restoration_that_fails_leaves_nothing_behind(
-    database: Database,
-    make_database: MakeDatabase,
-    configured: PlaceSettings,
-    elsewhere: PlaceSettings,
-    tmp_path: Path,
-) -> None:
+def test_a_restoration_that_fails_leaves_nothing_behind(places: Places) -> None:
     """A backup whose checksums hold and whose rows fit no table, as a bug would write it."""
-    answered(database)
-    whole, broken = tmp_path / "whole.zip", tmp_path / "broken.zip"
-    making.make(whole, database, configured, with_index=False, replaces=False)
+    answered(places.database)
+    whole, broken = places.back_up("whole.zip"), places.folder / "broken.zip"
     with archive.open_backup(whole) as reader, archive.create(broken) as writer:
         for one in reader.manifest.parts:
             with writer.part(one.name, columns=one.columns) as part:
@@ -284,41 +301,32 @@ def test_a_restoration_that_fails_leaves_nothing_behind(
                 for piece in reader.read(one):
                     part.write(piece.replace(b"completed", b"strange--") if "turns" in one.name else piece)
         writer.finish(reader.manifest)
-    other = make_database()
+    other = places.make_database()
     with pytest.raises(UserError, match="Postgres refuses 'turns'"):
-        restore(broken, other, elsewhere)
+        places.restore(broken, into=other)
     assert schema_version.read_revision(other) is None
-    restore(whole, other, elsewhere)
-    assert dump(other) == dump(database)
+    places.restore(whole, into=other)
+    assert dump(other) == dump(places.database)
 
 
-def test_a_database_without_a_schema_cannot_be_backed_up(
-    make_database: MakeDatabase, configured: PlaceSettings, tmp_path: Path
-) -> None:
+def test_a_database_without_a_schema_cannot_be_backed_up(places: Places) -> None:
     with pytest.raises(UserError, match="nothing to back up"):
-        making.make(tmp_path / "b.zip", make_database(), configured, with_index=False, replaces=False)
-    assert list(tmp_path.iterdir()) == []
+        places.back_up(of=places.make_database())
+    assert list(places.folder.iterdir()) == []
 
 
 # What was under way
 
 
-def test_what_was_under_way_ends_and_its_money_counts(
-    database: Database,
-    make_database: MakeDatabase,
-    configured: PlaceSettings,
-    elsewhere: PlaceSettings,
-    tmp_path: Path,
-) -> None:
+def test_what_was_under_way_ends_and_its_money_counts(places: Places) -> None:
     """A question in the terminal is answered by nobody: it ends. Its call that never came back counts as held."""
-    turn = Recorded.begin(database)
+    turn = Recorded.begin(places.database)
     turn.ask([turn.open()], None)
-    execute(database, "INSERT INTO syncs (id, source, options, origin, status) "
+    execute(places.database, "INSERT INTO syncs (id, source, options, origin, status) "
             "VALUES (gen_random_uuid(), 'wiki', '{}', 'clock', 'reading')")  # fmt: skip
-    path = tmp_path / "backup.zip"
-    assert making.make(path, database, configured, with_index=False, replaces=False).n_open == 1
-    other = make_database()
-    _, done = restore(path, other, elsewhere)
+    path = places.back_up()
+    assert read_manifest(path).n_open == 1
+    other, done = places.restore(path)
     assert (done.questions.n_left, done.questions.n_ended) == (0, 1)
     (row,) = query(other, "SELECT status, reason, lease_token, cost_usd, reserved_usd FROM turns")
     assert (row.status, row.reason, row.lease_token) == ("failed", "restored", None)
@@ -326,7 +334,9 @@ def test_what_was_under_way_ends_and_its_money_counts(
     assert query(other, "SELECT status, cost_usd::float FROM model_calls") == [("failed", 0.01)]
     assert query(other, "SELECT status FROM syncs") == [("interrupted",)]
     assert query(other, "SELECT n_open FROM restorations") == [(1,)]
-    assert query(database, "SELECT status FROM turns") == [("running",)]  # nothing of the original was touched
+    assert query(places.database, "SELECT status FROM turns") == [
+        ("running",)
+    ]  # nothing of the original was touched
 
 
 def in_slack(database: Database, **given: Any) -> Recorded:
@@ -337,24 +347,16 @@ def in_slack(database: Database, **given: Any) -> Recorded:
     return turn
 
 
-def test_a_question_of_slack_waits_for_a_worker_that_looks_for_its_answer(
-    database: Database,
-    make_database: MakeDatabase,
-    configured: PlaceSettings,
-    elsewhere: PlaceSettings,
-    tmp_path: Path,
-) -> None:
-    in_slack(database)
-    old = in_slack(database, key="slack:T1:C1:2.2").age(10)
-    path = tmp_path / "backup.zip"
-    making.make(path, database, configured, with_index=False, replaces=False)
-    other, again = make_database(), make_database()
-    _, done = restore(path, other, elsewhere)
+def test_a_question_of_slack_waits_for_a_worker_that_looks_for_its_answer(places: Places) -> None:
+    in_slack(places.database)
+    old = in_slack(places.database, key="slack:T1:C1:2.2").age(10)
+    path = places.back_up()
+    other, done = places.restore(path)
     assert (done.questions.n_left, done.questions.n_ended) == (1, 1)
     states = {row.id: (row.status, row.reason) for row in query(other, "SELECT id, status, reason FROM turns")}
     assert states.pop(old.id) == ("failed", "restored")
     assert [*states.values()] == [("queued", "restored")]
-    _, done = restore(path, again, elsewhere, asks_again=True)
+    again, done = places.restore(path, asks_again=True)
     assert (done.questions.n_left, done.questions.n_ended) == (2, 0)
     assert query(again, "SELECT DISTINCT status, reason FROM turns") == [("queued", None)]
 
@@ -376,15 +378,12 @@ def secret_settings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return [*values.values(), "hunter2hunter2"]
 
 
-def test_no_secret_is_in_a_backup_and_their_names_are(
-    database: Database, configured: PlaceSettings, secret_settings: list[str], tmp_path: Path
-) -> None:
-    configured.ingest.config.write_text(
+def test_no_secret_is_in_a_backup_and_their_names_are(places: Places, secret_settings: list[str]) -> None:
+    places.settings.ingest.config.write_text(
         '[sources.wiki]\nlocation = "https://me:hunter2hunter2@wiki.example/w.git"\n'
     )
-    path = tmp_path / "backup.zip"
-    manifest = making.make(path, database, configured, with_index=False, replaces=False)
-    with archive.open_backup(path) as reader:
+    with archive.open_backup(places.back_up()) as reader:
+        manifest = reader.manifest
         contents = [manifest.model_dump_json(), *(b"".join(reader.read(one)).decode() for one in manifest.parts)]
     assert not [secret for secret in secret_settings for content in contents if secret in content]
     assert {"SLACK_BOT_TOKEN", "OPENAI_API_KEY", "DOCENT_TOKEN_KEYS"} <= set(manifest.secrets)
@@ -393,7 +392,8 @@ def test_no_secret_is_in_a_backup_and_their_names_are(
 
 
 def test_what_was_set_there_and_is_not_here_is_told(places: Places, secret_settings: list[str]) -> None:
-    manifest, done = restore(places.back_up(), places.make_database(), places.elsewhere)
+    path = places.back_up()
+    (_, done), manifest = places.restore(path), read_manifest(path)
     first = backup_report.list_todo(manifest, done, {"OPENAI_API_KEY": "sk-other"})[0]
     assert "SLACK_BOT_TOKEN" in first
     assert "DOCENT_MODEL" in first
@@ -401,27 +401,38 @@ def test_what_was_set_there_and_is_not_here_is_told(places: Places, secret_setti
     assert "Set what was set" not in backup_report.list_todo(manifest, done, os.environ)[0]
 
 
-def test_tokens_stay_encrypted_and_the_key_that_opens_them_is_named(
-    database: Database,
-    make_database: MakeDatabase,
-    configured: PlaceSettings,
-    elsewhere: PlaceSettings,
-    tmp_path: Path,
+def test_what_declares_the_sources_is_asked_for_where_it_is_missing(
+    places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("WIKI_TOKEN", "ghp-secretsecretsecret")
+    declared = '[sources.wiki]\nlocation = "https://wiki.example/w.git"\ntoken_env = "WIKI_TOKEN"\n'
+    places.settings.ingest.config.write_text(declared)
+    path = places.back_up()
+    manifest = read_manifest(path)
+    assert "WIKI_TOKEN" in manifest.secrets
+    _, done = places.restore(path)
+    assert "no " + str(places.elsewhere.ingest.config) not in "\n".join(
+        backup_report.list_todo(manifest, done, {})
+    )
+    places.settings.ingest.config.unlink()
+    _, done = places.restore(path)
+    todo = "\n".join(backup_report.list_todo(manifest, done, {}))
+    assert f"There is no {places.elsewhere.ingest.config}" in todo
+    assert "WIKI_TOKEN" in todo
+
+
+def test_tokens_stay_encrypted_and_the_key_that_opens_them_is_named(places: Places) -> None:
     key, other_key = (Fernet.generate_key().decode() for _ in range(2))
     tokens = TokenCipher([key]).encrypt("T1", BotTokens("xoxb-1-abc"))
-    execute(database, "INSERT INTO workspaces (id, tokens) VALUES ('T1', :tokens)", tokens=tokens)
-    with_key = PlaceSettings(BotSettings(token_keys=SecretStr(key)), configured.ingest)
-    path = tmp_path / "backup.zip"
-    manifest = making.make(path, database, with_key, with_index=False, replaces=False)
-    (fingerprint,) = configuration.fingerprint_keys(with_key.bot)
+    execute(places.database, "INSERT INTO workspaces (id, tokens) VALUES ('T1', :tokens)", tokens=tokens)
+    with_key, without = (BotSettings(token_keys=SecretStr(one)) for one in (key, other_key))
+    path = places.back_up(keys=with_key)
+    manifest = read_manifest(path)
+    (fingerprint,) = configuration.fingerprint_keys(with_key)
     assert f"fingerprint {fingerprint}" in "\n".join(backup_report.describe_made(path, manifest))
     assert key not in manifest.model_dump_json()
-    without = PlaceSettings(BotSettings(token_keys=SecretStr(other_key)), elsewhere.ingest)
-    manifest, done = restore(path, make_database(), without)
+    _, done = places.restore(path, keys=without)
     assert done.unreadable == ("T1",)
     assert fingerprint in "\n".join(backup_report.list_todo(manifest, done, {}))
-    _, done = restore(
-        path, make_database(), PlaceSettings(BotSettings(token_keys=SecretStr(key)), elsewhere.ingest)
-    )
+    _, done = places.restore(path, keys=with_key)
     assert done.unreadable == ()

@@ -7,6 +7,8 @@ import pytest
 from bot.simulator import ADA, HELP, Workspace
 from bot.slack.client import SlackClient
 from bot.slack.inbox import ReplyAddress
+from bot.slack.replies import blocks
+from bot.slack.replies.reply import Answer
 from bot.slack.replies.thread_messages import REPLIES_PAGE, ThreadMessages
 
 
@@ -39,6 +41,20 @@ def test_the_message_of_another_turn_or_person_or_before_the_question_is_not_it(
     later = workspace.person(ADA).say(HELP, "The next question.", address.thread_ts)
     asked_later = ReplyAddress(address.team_id, address.channel, ADA, ts=later, thread_ts=address.thread_ts)
     assert ThreadMessages(slack, asked_later, uuid4()).find_lost(0, ()) is None
+
+
+def test_a_finished_answer_is_told_from_a_draft_by_its_buttons(
+    workspace: Workspace, messages: ThreadMessages
+) -> None:
+    closing = blocks.build_closing(Answer(uuid4(), "An answer."))
+    stream, draft = messages.start_stream({"markdown_text": "An"}), messages.post_draft(blocks.build_draft("An"))
+    assert not any(map(messages.is_finished, (stream, draft, "1.1")))
+    messages.complete_stream(stream, {"markdown_text": " answer."}, closing)
+    messages.update(draft, {"blocks": closing, "text": "An answer."})
+    assert messages.is_finished(stream)
+    assert messages.is_finished(draft)
+    workspace.faults.error("conversations.replies", "missing_scope")
+    assert not messages.is_finished(draft)
 
 
 def test_every_page_of_a_long_thread_is_searched(

@@ -84,6 +84,31 @@ def test_a_wrong_text_is_gone_back_on_until_the_next_sync(
     assert agrees(synced)
 
 
+def test_one_that_is_killed_leaves_nothing_wrong(
+    synced: Library, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the index and the rows."""
+    tags.create_tag(synced.active_index, "good")
+    (folder / "leave.md").write_text("# Leave\n\nThere is no annual leave at all any more.\n")
+    (folder / "new.md").write_text("# New\n\nCanteen lunch costs nine euros.\n")
+    sync(synced, folder)
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying:
+        dying.setattr(tags, "_describe", die)
+        with pytest.raises(KeyboardInterrupt):
+            tags.restore_tag(synced.active_index, "good")
+    assert "30 days of annual leave" in ask(synced, "annual leave")
+    assert agrees(synced)
+    tags.restore_tag(synced.active_index, "good")
+    sync(synced, folder)
+    assert "no annual leave at all" in ask(synced, "annual leave")
+    assert "nine euros" in ask(synced, "canteen lunch")
+    assert agrees(synced)
+
+
 def test_what_was_deleted_since_stays_deleted(synced: Library, folder: Path) -> None:
     tags.create_tag(synced.active_index, "good")
     (folder / "leave.md").unlink()
