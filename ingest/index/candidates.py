@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from ingest.embedding.embedder import Matrix
 from ingest.index import lancedb_runtime
@@ -191,9 +190,7 @@ async def query_nearest(table: Any, vector: Matrix, scope: ChunkFilter, limit: i
     return query.where(scope.where).limit(limit)
 
 
-async def _find_nearest(
-    table: Any, vector: Matrix, *, scope: ChunkFilter, limit: int, cache: RowCache
-) -> pa.Table:
+async def _find_nearest(table: Any, vector: Matrix, *, scope: ChunkFilter, limit: int, cache: RowCache) -> Any:
     query = await query_nearest(table, vector, scope, limit, cache)
     return await query.select(["_rowid", "_distance"]).to_arrow()
 
