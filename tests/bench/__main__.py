@@ -30,6 +30,7 @@ PARTS = {
     "loop": parts.loop,
     "latency": parts.latency,
     "socket_mode": parts.socket_mode,
+    "metrics": parts.metrics,
     "comparison": comparison,
     "comparison_slow": comparison_slow,
     "burst": parts.burst,
