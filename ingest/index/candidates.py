@@ -18,6 +18,7 @@ from ingest.index.closeness import FEWEST_SAMPLED, SAMPLED, standardize
 from ingest.index.filters import ChunkFilter
 
 MAX_BYTES = 40_000_000  # cached: 10,000 rows with vectors of 256 numbers
+MAX_COUNTS = 10_000  # cached: of so many filters
 TEXTS_BYTES = 3_000  # of a row's fields, on average
 COLUMNS = [
     "chunk_id", "document_id", "source", "url", "title", "heading_path", "text", "position", "search_text",
@@ -71,7 +72,7 @@ class RowCache:
         self._sampled_version: object = None
         self._n_when_sampled = 0
         self._counted_version: object = None
-        self._counts: dict[str, int] = {}
+        self._counts: dict[int, int] = {}  # by the filter's hash: of many readers a filter is long
         self._has_terms: tuple[object, bool] = None, False
 
     async def has_terms(self, table: Any) -> bool:
@@ -84,11 +85,12 @@ class RowCache:
     async def count(self, table: Any, where: str = "") -> int:
         """Counts the rows that a filter lets through, or all; counts once a version."""
         version = await table.version()
-        if version != self._counted_version:
+        if version != self._counted_version or len(self._counts) >= MAX_COUNTS:
             self._counted_version, self._counts = version, {}
-        if where not in self._counts:
-            self._counts[where] = int(await table.count_rows(where or None))
-        return self._counts[where]
+        key = hash(where)
+        if key not in self._counts:
+            self._counts[key] = int(await table.count_rows(where or None))
+        return self._counts[key]
 
     async def sample(self, table: Any) -> Matrix:
         """Returns the vectors of rows spread evenly over the table, float32 ``(at most SAMPLED, dim)``.
