@@ -114,7 +114,8 @@ def use_socket_mode(world: System) -> None:
 
 
 def roll(world: System, *, n_questions: int, seconds_between: float, n_rolls: int) -> None:
-    """Asks steadily while web, worker and clock are replaced one after the other."""
+    """Asks steadily, all in one channel, while web, worker and clock are replaced one after the other."""
+    world.env["DOCENT_SLACK_BURST"] = str(n_questions)  # else one answer a second
     world.start("web", "worker", "clock")
     threads: list[str] = []
 
