@@ -20,9 +20,8 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from agent.errors import UserError
 from ingest import settings
-from ingest.index.storage import outages
+from ingest.index.storage import object_store, outages
 
 TAG_MARGIN = timedelta(minutes=5)  # a tagged version is to be younger than what is dropped
 VECTOR_INDEX_FROM = 30_000  # chunks; below, an exact scan takes ~10 ms and misses nothing
@@ -111,7 +110,7 @@ async def open_table(address: str, table: str) -> Any:
     except (RuntimeError, OSError, ValueError) as error:
         why = outages.explain(address, error)
         why = why or f"The index at {address} cannot be opened: {outages.shorten_first_line(error)}"
-        raise UserError(why) from error
+        raise object_store.make_problem(address, why) from error
 
 
 async def connect(address: str) -> Any:
