@@ -5,12 +5,21 @@ import socket
 import threading
 from urllib.parse import urlsplit, urlunsplit
 
+PROBES = {  # seconds, seconds, probes, milliseconds
+    socket.TCP_KEEPIDLE: 5,
+    socket.TCP_KEEPINTVL: 2,
+    socket.TCP_KEEPCNT: 2,
+    socket.TCP_USER_TIMEOUT: 8_000,
+}
+
 
 class Proxy:
     """Forwards to the server of ``url``; ``self.url`` is the same address through the proxy."""
 
-    def __init__(self, url: str, *, address: str = "127.0.0.1") -> None:
-        """``address`` is the one to listen on."""
+    def __init__(self, url: str, *, address: str = "127.0.0.1", probes: bool = False) -> None:
+        """``address`` is the one to listen on. With ``probes`` a client that vanished without a word is noticed
+        within seconds, as a server does that has been told to."""
+        self._probes = probes
         parts = urlsplit(url)
         self._address = address
         self._target = (parts.hostname or "127.0.0.1", parts.port or 0)
@@ -53,6 +62,10 @@ class Proxy:
                 client, _ = listener.accept()
             except OSError:
                 return
+            if self._probes:
+                for option, value in PROBES.items():
+                    client.setsockopt(socket.IPPROTO_TCP, option, value)
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             try:
                 server = socket.create_connection(self._target)
             except OSError:

@@ -10,6 +10,7 @@ import pytest
 from ingest.library import Library
 from ingest.settings import IngestSettings
 from tests.bucket import S3Bucket, serve
+from tests.conftest import empty
 from tests.library import sync_folder
 from tests.machines.machine import SLACK, VARIABLES, Machine, open_machines
 from tests.machines.network import Network, why_not
@@ -39,19 +40,26 @@ def workspace_names(network: Network) -> Sequence[str]:
 
 
 @pytest.fixture
-def bucket(world: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Bucket]:
-    """A bucket with the handbook's index, which processes are set up to use."""
+def bucket(world: System, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Bucket]:
+    """An empty bucket, which processes are set up to keep the index in."""
     with serve() as bucket:
         for name, value in bucket.environment().items():
             monkeypatch.setenv(name, value)
-        library = Library(world.database, IngestSettings(index_uri=ADDRESS, home=tmp_path / "writer"))
-        sync_folder(library, tmp_path / "handbook", link="https://handbook.example/{path}")
         world.env |= {"DOCENT_INDEX_URI": ADDRESS, **bucket.environment()}
         yield bucket
 
 
 @pytest.fixture
-def set_up(network: Network, world: System, bucket: S3Bucket, tmp_path: Path) -> Iterator[OpenMachines]:
-    """Opens the machines, once the world's environment is as a test wants it."""
+def set_up(open_empty: OpenMachines, world: System, tmp_path: Path) -> OpenMachines:
+    """Opens the machines, with the handbook's index in the bucket."""
+    library = Library(world.database, IngestSettings(index_uri=ADDRESS, home=tmp_path / "writer"))
+    sync_folder(library, tmp_path / "handbook", link="https://handbook.example/{path}")
+    return open_empty
+
+
+@pytest.fixture
+def open_empty(network: Network, world: System, bucket: S3Bucket, tmp_path: Path) -> Iterator[OpenMachines]:
+    """Opens the machines, once the world's environment is as a test wants it; nothing has been read in."""
+    empty(world.database)
     with ExitStack() as stack:
         yield lambda: stack.enter_context(open_machines(network, network.namespaces, world.env, tmp_path))

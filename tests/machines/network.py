@@ -151,9 +151,9 @@ class Network:
         return namespace
 
     @contextmanager
-    def connect(self, namespace: Namespace, service: str, url: str) -> Iterator[Proxy]:
+    def connect(self, namespace: Namespace, service: str, url: str, *, probes: bool = False) -> Iterator[Proxy]:
         """Serves what is at ``url`` to one machine; the proxy has the address that it knows."""
-        proxy = Proxy(url, address=namespace.cables[service].host_address)
+        proxy = Proxy(url, address=namespace.cables[service].host_address, probes=probes)
         try:
             yield proxy
         finally:

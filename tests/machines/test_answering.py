@@ -1,5 +1,6 @@
 """Many machines answer: one after the other is cut off from something, and every question is answered once."""
 
+import itertools
 import re
 import threading
 import time
@@ -17,6 +18,9 @@ from tests.system import QUESTION, System
 
 ANSWER = "You can carry over 5 days of annual leave [1]."
 CUTS = (REDIS, POSTGRES, BUCKET, SLACK)
+KINDS = ("refused", "silent")
+SHORT_SECONDS, LONG_SECONDS = 4.0, 12.0  # of a cut
+N_MANY = 500
 N_CASE = re.compile(r"case (\d+)")
 
 
@@ -97,27 +101,101 @@ def cut(machine: Machine, service: str, kind: str, seconds: float) -> None:
     end(service)
 
 
-def list_answerers(world: System) -> Counter[str]:
-    """Counts turns by the machine that had each last."""
-    return Counter(turn.lease_owner.partition(":")[0] for turn in world.turns() if turn.lease_owner)
-
-
-@pytest.mark.parametrize("service", CUTS)
-@pytest.mark.parametrize("kind", ["refused", "silent"])
-def test_a_machine_is_cut_off(
-    world: System, model: ScriptedModel, set_up: OpenMachines, service: str, kind: str
-) -> None:
+def open_office(world: System, set_up: OpenMachines) -> list[Machine]:
+    """Starts web and clock here and a worker on each machine, which has its copy of the index."""
     machines = set_up()
     world.start("web", "clock")
     for machine in machines:
         machine.run_here(world).start("worker", **machine.place)
+    copies = "SELECT host FROM index_mirrors WHERE version IS NOT NULL"
+    world.wait_for(lambda: len(world.query(copies)) == len(machines) or None)
+    return machines
+
+
+def count_answers(machines: list[Machine]) -> dict[str, int]:
+    """Counts the turns that each machine completed, by its log."""
+    return {
+        machine.host: (machine.folder / "worker-0.log").read_text().count("turn_completed") for machine in machines
+    }
+
+
+def test_each_machine_is_cut_off_from_something_and_every_question_is_answered_once(
+    world: System, model: ScriptedModel, set_up: OpenMachines
+) -> None:
+    """While one cannot reach Slack another cannot reach Redis, and so on; both kinds of cut."""
+    machines = open_office(world, set_up)
+    questions = Questions(world)
+    for turn, kinds in enumerate((("silent", "refused", "silent"), ("refused", "silent", "refused"))):
+        services = (REDIS, POSTGRES, BUCKET) if turn == 0 else (SLACK, BUCKET, POSTGRES)
+        cuts = [
+            threading.Thread(target=cut, args=(*where, SHORT_SECONDS))
+            for where in zip(machines, services, kinds, strict=True)
+        ]
+        questions.ask(4)
+        for each in cuts:
+            each.start()
+        questions.ask(8, every_seconds=SHORT_SECONDS / 8)
+        for each in cuts:
+            each.join()
+    questions.require_each_answered_once()
+    require_money_counted(world, model)
+    assert sum(count_answers(machines).values()) == len(questions.threads)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("service", CUTS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_others_answer_while_one_machine_is_cut_off_for_long(
+    world: System, model: ScriptedModel, set_up: OpenMachines, service: str, kind: str
+) -> None:
+    machines = open_office(world, set_up)
     questions = Questions(world)
     questions.ask(6)
-    cutting = threading.Thread(target=cut, args=(machines[0], service, kind, 12.0))
+    cutting = threading.Thread(target=cut, args=(machines[0], service, kind, LONG_SECONDS))
     cutting.start()
     questions.ask(18, every_seconds=0.5)
     began = time.monotonic()
-    cutting.join()
     questions.require_each_answered_once()
-    print(f"{service} {kind}: {time.monotonic() - began:.1f} s after; {list_answerers(world)}")
+    print(f"{service} {kind}: the last after {time.monotonic() - began:.1f} s; {count_answers(machines)}")
+    cutting.join()
     require_money_counted(world, model)
+
+
+@pytest.mark.soak
+def test_500_questions_while_one_machine_after_the_other_is_cut_off_from_something(
+    world: System, model: ScriptedModel, set_up: OpenMachines
+) -> None:
+    """Every cut takes some seconds, of either kind; they follow each other at once until the last answer."""
+    machines = open_office(world, set_up)
+    questions, is_over, cuts = Questions(world), threading.Event(), []
+
+    def cut_in_turns() -> None:
+        for n in itertools.count():
+            machine, service, kind = machines[n % len(machines)], CUTS[n % len(CUTS)], KINDS[(n // len(CUTS)) % 2]
+            if is_over.is_set():
+                return
+            cut(machine, service, kind, (4.0, 9.0, 14.0)[n % 3])
+            cuts.append((machine.host, service, kind))
+
+    cutting = threading.Thread(target=cut_in_turns)
+    cutting.start()
+    try:
+        questions.ask(N_MANY, every_seconds=0.25)
+        began = time.monotonic()
+        world.wait_for_turns(N_MANY, timeout=900)
+        print(f"the last of {N_MANY} answers {time.monotonic() - began:.1f} s after the last question")
+    finally:
+        is_over.set()
+        cutting.join()
+    questions.require_each_answered_once()
+    require_money_counted(world, model)
+    print(f"{len(cuts)} cuts; {count_answers(machines)}; longest {describe_waits(world)}")
+    assert {(service, kind) for _, service, kind in cuts} == {*itertools.product(CUTS, KINDS)}
+
+
+def describe_waits(world: System) -> str:
+    """Says how long the questions waited that waited longest."""
+    waits = world.query(
+        "SELECT extract(epoch FROM finished_at - created_at) AS s FROM turns ORDER BY s DESC LIMIT 5"
+    )
+    return ", ".join(f"{row.s:.0f} s" for row in waits)
