@@ -23,6 +23,7 @@ from ingest.tables import SyncItemRow, SyncRow
 
 LEASE_SECONDS = 60.0  # of a claim, unless the settings say otherwise
 IDLE_LEASES = 1.1  # after so many leases without a touch an open sync is idle: its claims have lapsed
+SUSPECT_PARTS = 4  # of a batch, in which documents of a reader that crashed are read
 MAX_CLAIMS = 3  # a document that ended so many reading processes is given up
 SLOW_STATEMENT_SECONDS = 120
 
@@ -187,8 +188,8 @@ def claim(
 ) -> list[SyncItem]:
     """Claims up to ``limit`` items that nobody reads, ordered by uri; none once the sync has ended.
 
-    Documents whose previous reader crashed are claimed last and one at a time, so that a poison document is
-    identified.
+    Documents whose previous reader crashed are claimed last: a few at a time, for mostly it was a machine that
+    died, and after a second crash one at a time, so that a poison document is identified.
     """
     item = SyncItemRow
     is_due = (item.claimed_until.is_(None)) | (item.claimed_until < func.now())
@@ -197,12 +198,13 @@ def claim(
     )
     due = select(item.uri).where(item.sync_id == sync_id, is_due, is_reading.exists())
     fresh = due.where(item.n_claims <= 0).order_by(item.uri.collate("C")).limit(limit)
+    once = due.where(item.n_claims == 1).order_by(item.uri.collate("C")).limit(max(1, limit // SUSPECT_PARTS))
     suspect = due.order_by(item.n_claims, item.uri.collate("C")).limit(1)
     with database.transaction() as transaction:
         allow_slow_statements(transaction)
-        items = _claim(transaction, sync_id, fresh, lease_seconds) or _claim(
-            transaction, sync_id, suspect, lease_seconds
-        )
+        for uris in (fresh, once, suspect):
+            if items := _claim(transaction, sync_id, uris, lease_seconds):
+                break
     return sorted(items, key=lambda item: item.uri)
 
 

@@ -25,7 +25,7 @@ class LoopbackGuard:
     """Middleware that answers 403 in place of the app. ``names`` are those of the server beside loopback's."""
 
     def __init__(self, app: ASGIApp, names: Collection[str] = ()) -> None:
-        self._app, self._names = app, LOOPBACK.union(names)
+        self._app, self._names = app, names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket") or is_allowed(HTTPConnection(scope), self._names):
@@ -36,20 +36,21 @@ class LoopbackGuard:
             await JSONResponse({"ok": False, "error": LOOPBACK_ONLY}, 403)(scope, receive, send)
 
 
-def is_allowed(request: HTTPConnection, names: Collection[str] = LOOPBACK) -> bool:
+def is_allowed(request: HTTPConnection, names: Collection[str] = ()) -> bool:
     """Returns whether the request is addressed to this machine and comes from no other site."""
     if not is_local(request, names):
         return False
     origin = request.headers.get("origin")
-    if origin is not None and _host(origin) not in names:
+    if origin is not None and _host(origin) not in LOOPBACK:
         return False
     is_elsewhere = request.headers.get("sec-fetch-site") == "cross-site"
     return not (is_elsewhere and request.scope["path"].startswith(PROGRAM_PATHS))
 
 
-def is_local(request: HTTPConnection, names: Collection[str] = LOOPBACK) -> bool:
+def is_local(request: HTTPConnection, names: Collection[str] = ()) -> bool:
     """Returns whether the request is addressed to a name of the server's; another may be a rebound domain."""
-    return _host(f"//{request.headers.get('host', '')}") in names
+    host = _host(f"//{request.headers.get('host', '')}")
+    return host in LOOPBACK or host in names
 
 
 def _host(url: str) -> str:

@@ -96,6 +96,18 @@ def test_the_claim_of_a_reader_that_vanished_lapses(library: Library, database: 
     assert [[item.uri for item in items] for items in again] == [["a"], ["b"], ["c"], ["d"], []]
 
 
+def test_documents_of_a_machine_that_died_are_read_a_few_at_a_time_and_after_a_second_death_alone(
+    library: Library, database: Database
+) -> None:
+    source = Made({uri: f"The text {uri}." for uri in "abcdef"})
+    sync_id = begun(source, library)
+    assert len(store.claim(database, sync_id, limit=8, lease_seconds=0.0)) == 6
+    again = [store.claim(database, sync_id, limit=8, lease_seconds=0.0) for _ in range(3)]
+    assert [[item.uri for item in items] for items in again] == [["a", "b"], ["c", "d"], ["e", "f"]]
+    alone = [store.claim(database, sync_id, limit=8) for _ in range(7)]
+    assert [[item.uri for item in items] for items in alone] == [["a"], ["b"], ["c"], ["d"], ["e"], ["f"], []]
+
+
 def test_an_idle_sync_is_woken_once_its_claims_have_lapsed(library: Library, database: Database) -> None:
     sync_id = begun(Made({"a": "A text."}), library)
     with database.transaction() as transaction:
