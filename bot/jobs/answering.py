@@ -12,7 +12,6 @@ from dataclasses import replace
 from uuid import UUID
 
 from redis import RedisError
-from rq import Queue
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observability
@@ -27,14 +26,13 @@ from agent.turn.config import OpeningCall
 from agent.turn.events import Finished, TextDelta, TextReset, ToolFinished, ToolStarted, Waiting
 from agent.types import EndReason, TurnStatus
 from bot.jobs import job_pool, queue, turn_endings
-from bot.jobs.answers import closings, restored, slack_replies, watching
+from bot.jobs.answers import closings, passing_on, restored, slack_replies, watching
 from bot.jobs.answers.progress import STOPPED, AnswerProgress
 from bot.jobs.context import WorkerContext
 from bot.jobs.leases import interruption
 from bot.jobs.leases.held import Abandoned, Lease
 from bot.jobs.readers import allowed_groups, final_check, private_answers
 from bot.jobs.readers.final_check import ClaimedTurn, FinalCheck
-from bot.outages import postgres
 from bot.slack.inbox import Origin
 from bot.slack.installation.tokens import NotInstalled
 from bot.slack.interactions.experts.unanswered import UnansweredRequest
@@ -61,7 +59,6 @@ NOT_FOR_ALL = mark(
 FIRST_STATUS = mark("is looking into it…")
 GAVE_UP = mark("I could not answer this: I was interrupted several times. Please ask again.")
 GREETING_TITLES = 3
-PASS_ON_SECONDS, PASS_ON_PAUSE_SECONDS = 60, 2  # for so long a question waits for a machine that can search
 LAST_ATTEMPTS = 3  # beyond the allowed ones, for saying that the question was given up
 
 MakeReply = Callable[[Turn], Reply]
@@ -97,9 +94,7 @@ def work(context: WorkerContext, session_id: UUID, make_reply: MakeReply | None 
             with context.database.transaction() as transaction:
                 claimed = _claim(context, transaction, session_id)
         except SQLAlchemyError as error:
-            if not (context.turn_queue and postgres.is_outage(error)):
-                raise
-            _leave_to_others(context.turn_queue, session_id, error)
+            passing_on.pass_wake_on(context, session_id, error)
             return
         if claimed is None:
             return
@@ -115,16 +110,6 @@ def work(context: WorkerContext, session_id: UUID, make_reply: MakeReply | None 
             return
     if context.turn_queue:
         queue.wake(context.turn_queue, [session_id])  # another worker goes on
-
-
-def _leave_to_others(turn_queue: Queue, session_id: UUID, error: SQLAlchemyError) -> None:
-    """Passes a wake-up on where Postgres cannot be reached from here, and takes none for a moment.
-
-    Else a machine that is cut off would take its share of them, and each would be lost until the clock's turn.
-    """
-    observability.log.warning("wake_passed_on", error_type=type(error).__name__)
-    job_pool.rest()
-    queue.wake(turn_queue, [session_id])
 
 
 def _claim(context: WorkerContext, transaction: Transaction, session_id: UUID) -> ClaimedTurn | None:
@@ -207,10 +192,8 @@ def _answer_or_stop(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, 
     try:
         _answer(context, claimed, lease, reply)
     except Cancelled:  # before there was anything to show
-        stopped = _sentence(claimed.turn, say(STOPPED))
-        turn_endings.end(
-            context, claimed.turn, reply, stopped, status=TurnStatus.CANCELLED, reason=EndReason.STOPPED
-        )
+        turn, stopped = claimed.turn, _sentence(claimed.turn, say(STOPPED))
+        turn_endings.end(context, turn, reply, stopped, status=TurnStatus.CANCELLED, reason=EndReason.STOPPED)
 
 
 def _answer(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: Reply) -> None:
@@ -253,7 +236,7 @@ def _answer(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: R
     final = FinalCheck(context, replace(claimed, turn=turn), asked, reply, locale=seen_by.locale)
     run = loop.TurnRun(turn, agent, lease.check, metadata=metadata, on_final=final.look)
     final.list_documents = run.list_documents
-    if _ends_early(context, claimed, run, reply, seen_by=seen_by, index=index) or _passes_on(context, claimed):
+    if _ends_early(context, claimed, run, reply, seen_by=seen_by, index=index):
         return
     links = LinkPolicy(context.load_link_hosts(), lambda: [turn.question, *run.evidence()])
     notice = join([asked.notice, seen_by.notice])
@@ -291,7 +274,8 @@ def _ends_early(
     seen_by: SeenBy,
     index: LibraryStatus | None,
 ) -> bool:
-    """Ends a turn without asking a model; returns whether it did. ``claimed`` has the former audience."""
+    """Ends a turn without asking a model, or passes it on; returns whether it did. ``claimed`` has the former
+    audience."""
     turn = replace(claimed.turn, audience=seen_by.audience)
     if run.recorder.messages and final_check.has_lost_readers(context, turn, claimed.turn.audience):
         if seen_by.error and seen_by.error.is_transient:  # perhaps nobody has come in: that will be known later
@@ -313,18 +297,7 @@ def _ends_early(
             reason=EndReason.INTERRUPTED,
         )
         return True
-    return False
-
-
-def _passes_on(context: WorkerContext, claimed: ClaimedTurn) -> bool:
-    """Gives a turn back that another machine may answer better, while it is young; returns whether it did."""
-    if not (context.library and claimed.index and context.library.is_cut_off(claimed.index)):
-        return False
-    if time.monotonic() - (claimed.turn.asked_at or 0) > PASS_ON_SECONDS:
-        return False
-    observability.log.warning("turn_passed_on", problem="no copy of the index is here, and its bucket is away")
-    turn_endings.give_back(context, claimed.turn, delay_seconds=PASS_ON_PAUSE_SECONDS)
-    return True
+    return passing_on.passes_on(context, claimed)
 
 
 def _is_unwanted(context: WorkerContext, claimed: ClaimedTurn) -> bool:

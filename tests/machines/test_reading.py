@@ -16,13 +16,12 @@ from tests.machines.conftest import ADDRESS, OpenMachines
 from tests.machines.machine import BUCKET, POSTGRES, REDIS, Machine
 from tests.machines.network import SHARED, Network
 from tests.scripted_embeddings import ScriptedEmbeddings
-from tests.system import System
+from tests.system import WAIT_SECONDS, System
 
 JOBS_PER_MACHINE = 3  # a worker process does no more at once
 N_JOBS = 3 * JOBS_PER_MACHINE
 BATCH = 40  # documents that a job claims
 N_DOCUMENTS = 2 * N_JOBS * BATCH
-SOON_SECONDS = 60
 
 
 class Gate:
@@ -39,7 +38,7 @@ class Gate:
             self.most = max(self.most, self.n_waiting)
             if self.n_waiting == self._n:
                 self.is_full.set()
-        assert self.is_open.wait(SOON_SECONDS)
+        assert self.is_open.wait(WAIT_SECONDS)
         with self._lock:
             self.n_waiting -= 1
         return answer
@@ -115,7 +114,7 @@ def test_batches_are_read_by_all_machines_at_once_and_none_twice(
     machines = open_empty()
     world.start("clock")
     start_workers(world, machines)
-    assert gate.is_full.wait(SOON_SECONDS), f"{gate.most} at once\n{world.logs()}"
+    assert gate.is_full.wait(WAIT_SECONDS), f"{gate.most} at once\n{world.logs()}"
     by_machine = Counter(embeddings.clients)
     gate.is_open.set()
     require_completed(wait_for_end(world))
@@ -171,7 +170,7 @@ def test_a_machine_that_is_lost_in_the_middle_loses_nothing(
     machines = open_empty()
     world.start("clock")
     start_workers(world, machines)
-    assert gate.is_full.wait(SOON_SECONDS), f"{gate.most} at once\n{world.logs()}"
+    assert gate.is_full.wait(WAIT_SECONDS), f"{gate.most} at once\n{world.logs()}"
     lose(machines[0])
     gate.is_open.set()
     require_completed(wait_for_end(world))
