@@ -1,7 +1,8 @@
 """Stores the state of syncs in Postgres: which are open, what each has still to do, how they ended.
 
 Promises: at most one sync of a source is open; an item is claimed by one reader at a time, and a claim that is not
-renewed lapses, so that the documents of a killed process are read by another. Knows nothing of the index.
+renewed lapses, so that the documents of a killed process are read by another. All times are the database's, for
+machines' clocks differ. Knows nothing of the index.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import Select, case, delete, func, literal, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
-from agent.clock import new_id, now
+from agent.clock import new_id
 from agent.errors import UserError
 from agent.store import locks
 from agent.store.database import Database, Transaction
@@ -160,15 +161,15 @@ def load_last_started(transaction: Transaction) -> dict[str, datetime]:
 
 def take_idle(transaction: Transaction, *, lease_seconds: float = LEASE_SECONDS) -> list[tuple[UUID, SyncStatus]]:
     """Returns the clock's open syncs that nobody works on, with their status, and touches them."""
-    limit = now() - timedelta(seconds=IDLE_LEASES * lease_seconds)
+    limit = func.now() - timedelta(seconds=IDLE_LEASES * lease_seconds)
     is_idle = (SyncRow.ended_at.is_(None), SyncRow.origin == SyncOrigin.CLOCK, SyncRow.touched_at < limit)
-    statement = update(SyncRow).where(*is_idle).values(touched_at=now()).returning(SyncRow.id, SyncRow.status)
+    statement = update(SyncRow).where(*is_idle).values(touched_at=func.now()).returning(SyncRow.id, SyncRow.status)
     return [(id_, SyncStatus(status)) for id_, status in transaction.execute(statement)]
 
 
 def set_status(transaction: Transaction, sync_id: UUID, status: SyncStatus, **counts: int) -> None:
     """Stores how far a sync is, and what has been counted so far."""
-    values = {"status": status, "touched_at": now(), **counts}
+    values = {"status": status, "touched_at": func.now(), **counts}
     transaction.execute(update(SyncRow).where(SyncRow.id == sync_id).values(values))
 
 
@@ -180,7 +181,7 @@ def set_counts(transaction: Transaction, sync_id: UUID, **counts: int) -> None:
 def touch(database: Database, sync_id: UUID) -> None:
     """Records that somebody works on a sync."""
     with database.transaction() as transaction:
-        transaction.execute(update(SyncRow).where(SyncRow.id == sync_id).values(touched_at=now()))
+        transaction.execute(update(SyncRow).where(SyncRow.id == sync_id).values(touched_at=func.now()))
 
 
 def claim(
@@ -218,7 +219,7 @@ def renew_claims(
     item = SyncItemRow
     until = func.now() + timedelta(seconds=lease_seconds)
     with database.transaction() as transaction:
-        transaction.execute(update(SyncRow).where(SyncRow.id == sync_id).values(touched_at=now()))
+        transaction.execute(update(SyncRow).where(SyncRow.id == sync_id).values(touched_at=func.now()))
         transaction.execute(
             update(item).where(item.sync_id == sync_id, item.uri.in_(uris)).values(claimed_until=until)
         )
@@ -255,7 +256,7 @@ def complete_items(
     uris = transaction.scalars(deletion.execution_options(synchronize_session=False)).all()
     counts = replace(counts, n_done=len(uris), n_chunks=sum(n_chunks[uri] for uri in uris))
     added = {name: getattr(row, name) + value for name, value in vars(counts).items()}
-    transaction.execute(update(row).where(row.id == sync_id).values(**added, n_failures=0, touched_at=now()))
+    transaction.execute(update(row).where(row.id == sync_id).values(**added, n_failures=0, touched_at=func.now()))
     return counts
 
 
@@ -289,7 +290,13 @@ def end(transaction: Transaction, sync_id: UUID, status: SyncStatus, problem: st
     )
     is_unchecked = (row.origin == SyncOrigin.CLOCK) & (literal(status) == SyncStatus.FAILED)
     options = case((is_unchecked, func.jsonb_build_object()), else_=func.jsonb_strip_nulls(kept))
-    values = {"status": status, "problem": problem, "ended_at": now(), "touched_at": now(), "options": options}
+    values = {
+        "status": status,
+        "problem": problem,
+        "ended_at": func.now(),
+        "touched_at": func.now(),
+        "options": options,
+    }
     is_first = transaction.scalar(ended.values(values).returning(row.id)) is not None
     if is_first:
         transaction.execute(delete(SyncItemRow).where(SyncItemRow.sync_id == sync_id))

@@ -200,9 +200,10 @@ def test_a_worker_that_is_back_after_its_lease_ran_out_is_charged_what_the_call_
     kept, turn = limited(person_day=3), asked.ask()
     taken = hold(asked, kept, turn, closing=1)
     asked.query("INSERT INTO blobs (hash, body) VALUES ('h', '{}') RETURNING 1")
+    columns, values = "id, turn_id, purpose, model, request_hash, params", ":id, :turn, 'answer', 'm', 'h', '{}'"
     asked.query(
-        "INSERT INTO model_calls (id, turn_id, attempt, position, purpose, model, request_hash, params, reserved_usd)"
-        " VALUES (:id, :turn, 1, 0, 'answer', 'm', 'h', '{}', :usd) RETURNING 1",
+        f"INSERT INTO model_calls (attempt, position, reserved_usd, {columns}) VALUES (1, 0, :usd, {values}) "
+        "RETURNING 1",
         id=taken.id,
         turn=turn.id,
         usd=taken.usd,

@@ -120,6 +120,14 @@ def test_an_idle_sync_is_woken_once_its_claims_have_lapsed(library: Library, dat
         assert store.take_idle(transaction) == []
 
 
+def test_signs_of_life_go_by_the_clock_of_postgres(library: Library, database: Database) -> None:
+    """A machine whose clock is late would else have every sync that it works on woken again and again."""
+    sync_id = begun(Made({"a": "A text."}), library)
+    with database.transaction() as transaction:
+        store.set_status(transaction, sync_id, SyncStatus.READING)
+        assert transaction.scalar(text("SELECT touched_at = now() FROM syncs"))
+
+
 def test_a_pulse_beats_until_it_is_over_and_bears_an_outage() -> None:
     beats: list[int] = []
     enough = threading.Event()
