@@ -31,6 +31,13 @@ VECTOR_INDEX_FROM = 30_000  # chunks; below, an exact scan takes ~10 ms and miss
 N_PARTITIONS, N_PROBES = 64, 64
 REBUILD_SHARE = 0.02  # of the chunks; so many new ones are worth 2 s for a vector index that fits them
 ADDED_TEXTS = ("language", "terms")  # columns that an earlier release's table lacks, and that may be empty
+# LanceDB's own are three minutes of trying, during which a writer that is cut off keeps all others waiting.
+BUCKET_OPTIONS = {
+    "connect_timeout": "2s",
+    "timeout": "30s",
+    "client_max_retries": "2",
+    "client_retry_timeout": "10",
+}
 REST_CLIENT = "lance_namespace_urllib3_client"
 _MODEL = b"docent.embedding_model"
 _KEY = b"lance-schema:unenforced-primary-key:position"
@@ -116,7 +123,8 @@ async def open_table(address: str, table: str) -> Any:
 async def connect(address: str) -> Any:
     """Connects to the tables at an address; the connection caches what it reads of them."""
     if not address.startswith(settings.SERVICE):
-        return await lancedb().connect_async(address)
+        options = BUCKET_OPTIONS if object_store.is_bucket(address) else None
+        return await lancedb().connect_async(address, storage_options=options)
     service = settings.load()
     return await lancedb().connect_async(
         address,

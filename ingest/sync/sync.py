@@ -195,6 +195,7 @@ def narrow_readers(source: str, active_index: ActiveIndex, *, declaration: Decla
 def finish(sync_id: UUID, source: str, active_index: ActiveIndex) -> SyncReport:
     """Ends a sync that has nothing left to do, once; returns what it did."""
     database = active_index.database
+    active_index.writer.probe()
     with active_index.writer.alone():
         sync = store.load(database, sync_id)
         if sync and sync.is_open and sync.status == SyncStatus.READING:

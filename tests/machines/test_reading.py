@@ -165,6 +165,7 @@ def test_a_machine_that_is_lost_in_the_middle_loses_nothing(
     lose: Callable[[Machine], None],
 ) -> None:
     """It has claimed documents, and waits for their vectors; the others read these too, and end the sync."""
+    world.env["DOCENT_SYNC_LEASE_SECONDS"] = "5"
     gate = Gate(N_JOBS)
     embeddings.change = gate.pass_through
     machines = open_empty()
