@@ -48,12 +48,7 @@ class Gate:
 def embeddings(network: Network, world: System) -> Iterator[ScriptedEmbeddings]:
     """An embedding model that all machines reach by one address, and that knows which of them asks."""
     with ScriptedEmbeddings(host=network.shared_address) as model:
-        name = model.named("scripted")
-        world.env |= {
-            "DOCENT_EMBEDDING_MODEL": name,
-            "DOCENT_INDEX_URI": ADDRESS,
-            "DOCENT_SYNC_LEASE_SECONDS": "3",
-        }
+        world.env["DOCENT_EMBEDDING_MODEL"] = model.named("scripted")
         yield model
 
 
