@@ -112,7 +112,7 @@ def _run_slice(context: SyncContext, sync_id: UUID, do: Callable[[SyncContext, D
             _end(context, sync_id, str(error))
     except Exception as error:  # noqa: BLE001  one slice ends here; the clock has it tried again
         if isinstance(error, SQLAlchemyError) and postgres.is_outage(error):
-            observability.log.warning("sync_slice_lost", error_type=type(error).__name__)
+            observability.log.warning("sync_cut_off", error_type=type(error).__name__)
             job_pool.rest()
             return
         _count_failure(context, sync_id, f"a bug ({observability.report(error, event='sync_slice_failed')})")
