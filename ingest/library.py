@@ -115,6 +115,11 @@ class Library:
         self.reader_sets.update(transaction, n_reader_sets)
         return self.active_index.to_state(state)
 
+    def is_cut_off(self, state: IndexState) -> bool:
+        """Returns whether this machine can search nothing: it has no copy of the index, and its bucket is away."""
+        mirror = self.active_index.mirror
+        return mirror is not None and mirror.lacks(state.table)
+
     def at(self, state: IndexState) -> "Library":
         """Returns this library for one question: its first search goes by a state that was just read."""
         library = copy.copy(self)

@@ -6,7 +6,7 @@
 import gc
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -180,12 +180,20 @@ def read_handbook(opened_database: Database, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture
+def workspace_names() -> Sequence[str]:
+    """Names beside loopback's under which the workspace is reached."""
+    return ()
+
+
+@pytest.fixture
 def world(
     zygote: ForkServer,
     database: Database,
     redis_url: str,
     tmp_path: Path,
     read_handbook: ReadHandbook,
+    *,
+    workspace_names: Sequence[str],
 ) -> Iterator[System]:
     """Docent with a small handbook and a stand-in workspace; a test starts the processes it needs."""
     port = free_port()
@@ -193,7 +201,7 @@ def world(
         InstalledApp(f"http://127.0.0.1:{port}/slack/events"), timing=Timing((0.2, 0.5, 1.0, 2.0, 4.0, 8.0))
     )
     index = read_handbook.copy_to(tmp_path, database)
-    with WorkspaceServer(workspace) as server:
+    with WorkspaceServer(workspace, names=workspace_names) as server:
         env = {
             "DATABASE_URL": database.url,
             "REDIS_URL": redis_url,

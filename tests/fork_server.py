@@ -1,10 +1,12 @@
 """A process that has imported everything once, and forks the processes under test from there.
 
 Reads one JSON line per process: its arguments, its environment, where what it says goes, at which commit it should
-die, and for a command also where it works, where its errors go and into which file its exit code. Answers with its
-number. Run as ``python -m tests.fork_server SOCKET``; ends with the last of those that use it.
+die, on which machine it is, and for a command also where it works, where its errors go and into which file its
+exit code. Answers with its number. Run as ``python -m tests.fork_server SOCKET``; ends with the last of those that
+use it.
 """
 
+import ctypes
 import gc
 import json
 import os
@@ -12,6 +14,7 @@ import select
 import signal
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +26,8 @@ from sqlalchemy.orm import Session
 
 from agent.store import database as database_module
 from agent.store.database import Database
+
+CLONE_NEWUTS, CLONE_NEWNET = 0x04000000, 0x40000000  # of sched.h
 
 
 class DyingDatabase(Database):
@@ -113,6 +118,8 @@ def _become(cli: ModuleType, order: dict[str, Any]) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would ignore it
     os.environ.update(order["env"])
+    if order.get("namespace"):
+        _move(order["namespace"], order["host"])
     if order.get("die_at"):
         DyingDatabase.die_at, DyingDatabase.die_when = order["die_at"], order["die_when"]
         database_module.Database = DyingDatabase  # type: ignore[misc]
@@ -129,6 +136,16 @@ def _become(cli: ModuleType, order: dict[str, Any]) -> None:
     if "code" in order:
         Path(order["code"]).write_text(str(code))
     os._exit(code)
+
+
+def _move(namespace: str, host: str) -> None:
+    """Moves this process to another machine: its network namespace, its name, its temporary files."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with Path("/run/netns", namespace).open() as entry:
+        if libc.setns(entry.fileno(), CLONE_NEWNET) or libc.unshare(CLONE_NEWUTS):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    socket.sethostname(host)
+    tempfile.tempdir = None
 
 
 if __name__ == "__main__":

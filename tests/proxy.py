@@ -5,19 +5,30 @@ import socket
 import threading
 from urllib.parse import urlsplit, urlunsplit
 
+PROBES = {  # seconds, seconds, probes, milliseconds
+    socket.TCP_KEEPIDLE: 5,
+    socket.TCP_KEEPINTVL: 2,
+    socket.TCP_KEEPCNT: 2,
+    socket.TCP_USER_TIMEOUT: 8_000,
+}
+
 
 class Proxy:
     """Forwards to the server of ``url``; ``self.url`` is the same address through the proxy."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, address: str = "127.0.0.1", probes: bool = False) -> None:
+        """``address`` is the one to listen on. With ``probes`` a client that vanished without a word is noticed
+        within seconds, as a server does that has been told to."""
+        self._probes = probes
         parts = urlsplit(url)
+        self._address = address
         self._target = (parts.hostname or "127.0.0.1", parts.port or 0)
         self._connections: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._listener = self._listen(0)
-        self._port = self._listener.getsockname()[1]
+        self.port = self._listener.getsockname()[1]
         credentials, _, _ = parts.netloc.rpartition("@")
-        netloc = f"{credentials}@127.0.0.1:{self._port}" if credentials else f"127.0.0.1:{self._port}"
+        netloc = f"{credentials}@{address}:{self.port}" if credentials else f"{address}:{self.port}"
         self.url = urlunsplit(parts._replace(netloc=netloc))
 
     def go_away(self) -> None:
@@ -31,7 +42,7 @@ class Proxy:
 
     def come_back(self) -> None:
         """Listens on the same port again."""
-        self._listener = self._listen(self._port)
+        self._listener = self._listen(self.port)
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
@@ -40,7 +51,7 @@ class Proxy:
     def _listen(self, port: int) -> socket.socket:
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
+        listener.bind((self._address, port))
         listener.listen(128)
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
         return listener
@@ -51,6 +62,10 @@ class Proxy:
                 client, _ = listener.accept()
             except OSError:
                 return
+            if self._probes:
+                for option, value in PROBES.items():
+                    client.setsockopt(socket.IPPROTO_TCP, option, value)
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             try:
                 server = socket.create_connection(self._target)
             except OSError:

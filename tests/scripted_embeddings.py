@@ -24,9 +24,10 @@ class ScriptedEmbeddings:
     """``fail`` may give a failure for the n-th request, from 1, instead of an answer; ``texts`` are all that were
     embedded, by request. One text is one token for each word."""
 
-    def __init__(self, *, dimension: int = DIMENSION) -> None:
+    def __init__(self, *, dimension: int = DIMENSION, host: str = "127.0.0.1") -> None:
         self.dimension = dimension
         self.requests: list[Request] = []
+        self.clients: list[str] = []  # the address that each request came from
         self.fail: Callable[[int], Fail | None] = lambda n: None
         self.change: Callable[[dict[str, Any]], dict[str, Any]] = lambda answer: answer
         self._counting = threading.Lock()
@@ -43,6 +44,7 @@ class ScriptedEmbeddings:
                 request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 with model._counting:
                     model.requests.append(request)
+                    model.clients.append(self.client_address[0])
                     failure = model.fail(len(model.requests))
                 if failure:
                     self._send(failure.status, {"error": {"message": failure.message}}, failure.headers)
@@ -61,9 +63,9 @@ class ScriptedEmbeddings:
                 self.end_headers()
                 self.wfile.write(body)
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer((host, 0), Handler)
         self._server.daemon_threads = True
-        self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.address = f"http://{host}:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
 
     def __enter__(self) -> "ScriptedEmbeddings":

@@ -157,7 +157,9 @@ class System:
 
     def logs(self) -> str:
         """What the processes said, for a failure's report."""
-        return "\n".join(f"--- {log.name}\n{log.read_text()[-4000:]}" for log in sorted(self.folder.glob("*.log")))
+        return "\n".join(
+            f"--- {log.name}\n{log.read_text()[-4000:]}" for log in sorted(self.folder.rglob("*.log"))
+        )
 
     def _end(self, role: str, number: int) -> None:
         process = self.running[role][-1]

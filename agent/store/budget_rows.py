@@ -97,11 +97,15 @@ SELECT id FROM taken
 """).bindparams(bindparam("ids", type_=ARRAY(Uuid)), bindparam("hold_ids", type_=ARRAY(Uuid)))
 # Holds first and then budgets, these in the order of their ids: two that end holds never wait in a circle.
 _END = """
-WITH ended AS (
-    DELETE FROM budget_holds WHERE id IN (SELECT id FROM budget_holds WHERE {condition} ORDER BY id FOR UPDATE)
-    RETURNING usd, {spent} AS spent_usd, budget_ids
+WITH picked AS MATERIALIZED (
+    SELECT id, usd, {spent} AS spent_usd, budget_ids, {keeps} AS is_kept
+    FROM budget_holds WHERE {condition} ORDER BY id FOR UPDATE
+), deleted AS (
+    DELETE FROM budget_holds WHERE id IN (SELECT id FROM picked WHERE NOT is_kept)
+), emptied AS (
+    UPDATE budget_holds SET usd = 0 WHERE id IN (SELECT id FROM picked WHERE is_kept)
 ), total AS (
-    SELECT budget_id, sum(usd) AS usd, sum(spent_usd) AS spent_usd FROM ended, unnest(budget_ids) AS budget_id
+    SELECT budget_id, sum(usd) AS usd, sum(spent_usd) AS spent_usd FROM picked, unnest(budget_ids) AS budget_id
     GROUP BY budget_id
 ), locked AS MATERIALIZED (
     SELECT id FROM budgets WHERE id IN (SELECT budget_id FROM total) ORDER BY id FOR UPDATE
@@ -109,7 +113,7 @@ WITH ended AS (
     UPDATE budgets SET held_usd = held_usd - total.usd, spent_usd = budgets.spent_usd + total.spent_usd
     FROM locked JOIN total ON budget_id = locked.id WHERE budgets.id = locked.id
 )
-SELECT count(*) FROM ended
+SELECT count(*) FROM picked
 """
 _CHARGE = text("""
 WITH locked AS MATERIALIZED (
@@ -161,10 +165,13 @@ def hold(
 
 
 class EndHolds:
-    """A statement that ends the holds which meet a condition, and charges ``spent`` for each; both are SQL."""
+    """A statement that ends the holds which meet a condition, and charges ``spent`` for each; both are SQL.
 
-    def __init__(self, condition: str, *, spent: str) -> None:
-        self._statement = text(_END.format(condition=condition, spent=spent))
+    Those that it ``keeps``, which is SQL too, stay without money: what was charged for them may be corrected.
+    """
+
+    def __init__(self, condition: str, *, spent: str, keeps: str = "false") -> None:
+        self._statement = text(_END.format(condition=condition, spent=spent, keeps=keeps))
 
     def execute(self, transaction: Transaction, **values: object) -> int:
         """Ends them; returns how many there were."""

@@ -222,22 +222,34 @@ def _say_held(scope: BudgetScope) -> str:
     return say(HELD_FOR_NOW, held=say(HELD[scope]))
 
 
-_SETTLE = EndHolds("id = :hold_id", spent="CAST(:spent_usd AS numeric)")
+# Of a hold that lapsed what was reserved is charged already.
+_SETTLE = EndHolds(
+    "id = :hold_id",
+    spent="""
+    CAST(:spent_usd AS numeric) - CASE WHEN usd > 0 THEN 0
+        ELSE coalesce((SELECT reserved_usd FROM model_calls WHERE model_calls.id = budget_holds.id), 0) END
+    """,
+)
 _RELEASE = EndHolds("turn_id = :turn_id", spent=CALLS_AS_HELD)
 _END_CLOSING = EndHolds(f"turn_id = :turn_id AND purpose = '{HoldPurpose.CLOSING}'", spent="0")
+# While nobody else has the turn its worker may be back, as after an outage between it and Postgres, and settle.
 _LAPSE = EndHolds(
     """
     EXISTS (
         SELECT 1 FROM turns WHERE turns.id = turn_id
-          AND (turns.lease_token IS DISTINCT FROM budget_holds.lease_token OR lease_until < now())
+          AND (turns.lease_token IS DISTINCT FROM budget_holds.lease_token OR usd > 0 AND lease_until < now())
     )
     """,
     spent=CALLS_AS_HELD,
+    keeps="""
+    EXISTS (SELECT 1 FROM turns WHERE turns.id = turn_id AND turns.lease_token = budget_holds.lease_token)
+    """,
 )
 
 
 def settle(transaction: Transaction, hold_id: UUID, spent_usd: Decimal) -> None:
-    """Ends a call's hold: charges ``spent_usd`` and frees the rest. A hold that lapsed was charged already."""
+    """Ends a call's hold: charges ``spent_usd`` and frees the rest, also where it has lapsed since; not where
+    another worker has the turn, which is charged as held."""
     _SETTLE.execute(transaction, hold_id=hold_id, spent_usd=spent_usd)
 
 

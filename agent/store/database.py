@@ -23,6 +23,9 @@ from agent.errors import SettingsError
 CONNECT_TIMEOUT_SECONDS = 1
 STATEMENT_TIMEOUT_SECONDS = 2
 LOST_PEER_MS = 8_000
+KEEPALIVES = {"idle": 5, "interval": 2, "count": 2}  # seconds, seconds, probes
+# The same of Postgres' end: a machine that lost its power would else keep its locks for two hours.
+_OF_SERVER = {"tcp_user_timeout": LOST_PEER_MS, **{f"tcp_keepalives_{name}": n for name, n in KEEPALIVES.items()}}
 IDLE_SECONDS = 1.0  # a connection that was used since is taken to be alive
 
 Transaction = Session  # SQLAlchemy's "session" is one transaction here; our sessions are conversations
@@ -64,7 +67,8 @@ class Database:
         self.url = normalise_url(url)
         self.keeps_sessions = (pooling or settings.load().database_pooling) == "session"
         self._options = {"timeout": str(int(statement_timeout_seconds * 1000)), "zone": "UTC"}
-        of_session = {"options": f"-c statement_timeout={self._options['timeout']} -c timezone=UTC"}
+        of_session = {"statement_timeout": self._options["timeout"], "timezone": "UTC", **_OF_SERVER}
+        options = " ".join(f"-c {name}={value}" for name, value in of_session.items())
         self.engine = create_engine(
             self.url,
             pool_size=pool_size,
@@ -77,11 +81,9 @@ class Database:
                 "connect_timeout": connect_timeout_seconds,
                 # A server that vanished without closing is noticed in seconds, not when TCP gives up.
                 "tcp_user_timeout": LOST_PEER_MS,
-                "keepalives_idle": 5,
-                "keepalives_interval": 2,
-                "keepalives_count": 2,
+                **{f"keepalives_{name}": n for name, n in KEEPALIVES.items()},
                 "application_name": "docent",
-                **(of_session if self.keeps_sessions else {"prepare_threshold": None}),
+                **({"options": options} if self.keeps_sessions else {"prepare_threshold": None}),
             },
         )
         event.listen(self.engine, "checkin", _note_use)

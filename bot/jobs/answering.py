@@ -26,7 +26,7 @@ from agent.turn.config import OpeningCall
 from agent.turn.events import Finished, TextDelta, TextReset, ToolFinished, ToolStarted, Waiting
 from agent.types import EndReason, TurnStatus
 from bot.jobs import job_pool, queue, turn_endings
-from bot.jobs.answers import closings, restored, slack_replies, watching
+from bot.jobs.answers import closings, passing_on, restored, slack_replies, watching
 from bot.jobs.answers.progress import STOPPED, AnswerProgress
 from bot.jobs.context import WorkerContext
 from bot.jobs.leases import interruption
@@ -90,8 +90,12 @@ def work(context: WorkerContext, session_id: UUID, make_reply: MakeReply | None 
     """
     while not context.leases.stopping.is_set():
         claimed_at = time.monotonic()
-        with context.database.transaction() as transaction:
-            claimed = _claim(context, transaction, session_id)
+        try:
+            with context.database.transaction() as transaction:
+                claimed = _claim(context, transaction, session_id)
+        except SQLAlchemyError as error:
+            passing_on.pass_wake_on(context, session_id, error)
+            return
         if claimed is None:
             return
         lease = context.leases.add(claimed.turn.token, claimed_at=claimed_at)
@@ -188,10 +192,8 @@ def _answer_or_stop(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, 
     try:
         _answer(context, claimed, lease, reply)
     except Cancelled:  # before there was anything to show
-        stopped = _sentence(claimed.turn, say(STOPPED))
-        turn_endings.end(
-            context, claimed.turn, reply, stopped, status=TurnStatus.CANCELLED, reason=EndReason.STOPPED
-        )
+        turn, stopped = claimed.turn, _sentence(claimed.turn, say(STOPPED))
+        turn_endings.end(context, turn, reply, stopped, status=TurnStatus.CANCELLED, reason=EndReason.STOPPED)
 
 
 def _answer(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: Reply) -> None:
@@ -272,7 +274,8 @@ def _ends_early(
     seen_by: SeenBy,
     index: LibraryStatus | None,
 ) -> bool:
-    """Ends a turn without asking a model; returns whether it did. ``claimed`` has the former audience."""
+    """Ends a turn without asking a model, or passes it on; returns whether it did. ``claimed`` has the former
+    audience."""
     turn = replace(claimed.turn, audience=seen_by.audience)
     if run.recorder.messages and final_check.has_lost_readers(context, turn, claimed.turn.audience):
         if seen_by.error and seen_by.error.is_transient:  # perhaps nobody has come in: that will be known later
@@ -294,7 +297,7 @@ def _ends_early(
             reason=EndReason.INTERRUPTED,
         )
         return True
-    return False
+    return passing_on.passes_on(context, claimed)
 
 
 def _is_unwanted(context: WorkerContext, claimed: ClaimedTurn) -> bool:

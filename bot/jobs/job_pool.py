@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 COMPUTING_SECONDS = 1.0  # a job counts as computing for so long at most: it may wait where nobody says so
 LOOK_SECONDS = 0.25
+REST_SECONDS = 3.0
 
 _of_thread = threading.local()
 
@@ -30,6 +31,10 @@ class Slot:
             self.is_computing = False
             self._pool.look_again()
 
+    def rest_pool(self) -> None:
+        """Has the pool give no further slot for a while."""
+        self._pool.rest()
+
     def release(self) -> None:
         """Gives the slot back."""
         self._pool.give_back(self)
@@ -47,6 +52,7 @@ class JobPool:
         self._running: set[Future[None]] = set()
         self._slots: set[Slot] = set()
         self._changed = threading.Condition()
+        self._rests_until = 0.0
 
     @property
     def is_busy(self) -> bool:
@@ -81,6 +87,10 @@ class JobPool:
         self._running.add(job)
         job.add_done_callback(self._running.discard)
 
+    def rest(self) -> None:
+        """Gives no slots for :data:`REST_SECONDS`: a job that began now would fail here as the last one did."""
+        self._rests_until = time.monotonic() + REST_SECONDS
+
     def look_again(self) -> None:
         """Wakes those who wait for a slot."""
         with self._changed:
@@ -93,6 +103,8 @@ class JobPool:
             self._changed.notify_all()
 
     def _has_room(self) -> bool:
+        if time.monotonic() < self._rests_until:
+            return False
         since = time.monotonic() - COMPUTING_SECONDS
         n_computing = sum(slot.is_computing and slot.taken_at > since for slot in self._slots)
         return len(self._slots) < self._concurrency and n_computing < self._n_computing
@@ -103,3 +115,10 @@ def note_waiting() -> None:
     slot: Slot | None = getattr(_of_thread, "slot", None)
     if slot:
         slot.note_waiting()
+
+
+def rest() -> None:
+    """Has the pool of this thread begin no job for a while; does nothing in a thread of no pool."""
+    slot: Slot | None = getattr(_of_thread, "slot", None)
+    if slot:
+        slot.rest_pool()

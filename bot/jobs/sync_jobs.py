@@ -19,8 +19,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from agent import observability
 from agent.errors import ModelError, UserError
 from agent.store.database import Database
-from bot.jobs import queue
+from bot.jobs import job_pool, queue
 from bot.jobs.queue import SyncJob
+from bot.outages import postgres
+from ingest.index.ownership.owner_record import WriterReplaced
+from ingest.index.storage.object_store import BucketProblem
 from ingest.library import Library
 from ingest.sync import store
 from ingest.sync.distributed import DistributedSync
@@ -97,6 +100,9 @@ def _run_slice(context: SyncContext, sync_id: UUID, do: Callable[[SyncContext, D
         return
     except redis.RedisError as error:  # the sync is stored in Postgres, and the clock wakes it
         observability.log.warning("sync_not_woken", error_type=type(error).__name__)
+    except (BucketProblem, WriterReplaced) as error:  # perhaps of this machine alone, while others go on
+        _count_failure(context, sync_id, str(error))
+        job_pool.rest()
     except UserError as error:  # such as a source that cannot be read: another try would not help
         _end(context, sync_id, str(error))
     except ModelError as error:
@@ -105,6 +111,10 @@ def _run_slice(context: SyncContext, sync_id: UUID, do: Callable[[SyncContext, D
         else:
             _end(context, sync_id, str(error))
     except Exception as error:  # noqa: BLE001  one slice ends here; the clock has it tried again
+        if isinstance(error, SQLAlchemyError) and postgres.is_outage(error):
+            observability.log.warning("sync_cut_off", error_type=type(error).__name__)
+            job_pool.rest()
+            return
         _count_failure(context, sync_id, f"a bug ({observability.report(error, event='sync_slice_failed')})")
 
 

@@ -90,6 +90,11 @@ class SlackUnavailable(ReplyError):
         self.may_have_happened = may_have_happened
         self.retry_after_seconds = retry_after_seconds
 
+    @property
+    def is_unreached(self) -> bool:
+        """Returns whether no connection could be made: from this machine, nothing can be said either."""
+        return not (self.may_have_happened or self.retry_after_seconds)
+
 
 class BotToken(Protocol):
     """The token of one workspace; ``name`` is what an operator knows it by."""

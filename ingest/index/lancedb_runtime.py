@@ -22,9 +22,8 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from agent.errors import UserError
 from ingest import settings
-from ingest.index.storage import outages
+from ingest.index.storage import object_store, outages
 
 TAG_MARGIN = timedelta(minutes=5)  # a tagged version is to be younger than what is dropped
 VECTOR_INDEX_FROM = 30_000  # chunks; below, an exact scan takes ~10 ms and misses nothing
@@ -40,6 +39,13 @@ ADDED_TEXTS = ("language", "terms")  # columns that an earlier release's table l
 # Where a filter leaves at most this share of the rows, in percent, LanceDB scores each of them. Its own share, 10,
 # makes full text four times as slow for readers of a tenth of a million chunks as for readers of all.
 SCORE_ALL_UP_TO = {"LANCE_FLAT_SEARCH_PERCENT_THRESHOLD": "1"}
+# LanceDB's own are three minutes of trying, during which a writer that is cut off keeps all others waiting.
+BUCKET_OPTIONS = {
+    "connect_timeout": "2s",
+    "timeout": "30s",
+    "client_max_retries": "2",
+    "client_retry_timeout": "10",
+}
 REST_CLIENT = "lance_namespace_urllib3_client"
 _MODEL = b"docent.embedding_model"
 _KEY = b"lance-schema:unenforced-primary-key:position"
@@ -132,13 +138,14 @@ async def open_table(address: str, table: str) -> Any:
     except (RuntimeError, OSError, ValueError) as error:
         why = outages.explain(address, error)
         why = why or f"The index at {address} cannot be opened: {outages.shorten_first_line(error)}"
-        raise UserError(why) from error
+        raise object_store.make_problem(address, why) from error
 
 
 async def connect(address: str) -> Any:
     """Connects to the tables at an address; the connection caches what it reads of them."""
     if not address.startswith(settings.SERVICE):
-        return await lancedb().connect_async(address)
+        options = BUCKET_OPTIONS if object_store.is_bucket(address) else None
+        return await lancedb().connect_async(address, storage_options=options)
     service = settings.load()
     return await lancedb().connect_async(
         address,

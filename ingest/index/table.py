@@ -26,7 +26,7 @@ from ingest.index.filters import ChunkFilter, id_batches, one_of
 from ingest.index.mirror.index_mirror import IndexMirror, OpenedVersion
 from ingest.index.mirror.written_version import WrittenVersion
 from ingest.index.ownership.index_writer import IndexWriter
-from ingest.index.storage import outages
+from ingest.index.storage import object_store, outages
 from ingest.settings import SERVICE
 
 TABLE = "chunks"
@@ -392,5 +392,5 @@ class Index:
             yield
         except (RuntimeError, OSError, ValueError) as error:
             if why := outages.explain(self.address, error):
-                raise UserError(why) from error
+                raise object_store.make_problem(self.address, why) from error
             raise

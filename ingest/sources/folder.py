@@ -41,6 +41,10 @@ class FolderOptions(connector.SourceOptions):
 OPTIONS = FolderOptions
 
 
+class NoFolder(UserError):
+    """There is no such folder on this machine, or it cannot be read here."""
+
+
 def matches(location: str) -> bool:
     """Returns whether a location may be a path: neither a web address, nor a repository's, nor ``slack``."""
     return "://" not in location and location != "slack" and not _REPOSITORY.search(location)
@@ -52,12 +56,12 @@ def open_source(options: FolderOptions, *, cache_folder: Path) -> "FolderSource"
     try:
         root = path.resolve(strict=True)
         if not root.is_dir():
-            raise UserError(f"{path} is not a folder. Give the folder that holds the documents.")
+            raise NoFolder(f"{path} is not a folder. Give the folder that holds the documents.")
         os.scandir(root).close()
     except FileNotFoundError:
-        raise UserError(f"There is no folder {path}. Check the path.") from None
+        raise NoFolder(f"There is no folder {path}. Check the path.") from None
     except OSError as error:
-        raise UserError(f"Cannot read the folder {path} ({error.strerror}). Check its permissions.") from None
+        raise NoFolder(f"Cannot read the folder {path} ({error.strerror}). Check its permissions.") from None
     return FolderSource(root, options)
 
 

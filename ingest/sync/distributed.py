@@ -1,5 +1,6 @@
 """Works on a sync that several processes share, as one of them: opens its source with its stored options."""
 
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,9 +11,15 @@ from ingest.index.active_index import ActiveIndex
 from ingest.settings import IngestSettings
 from ingest.sources import connector
 from ingest.sources.connector import Source, SourceOptions
+from ingest.sources.folder import NoFolder
 from ingest.sync import store, sync
 from ingest.sync.access_changes import AccessChanges
 from ingest.sync.reports import SyncReport
+
+NOT_HERE = (
+    "{problem} The worker on the machine {host} was to read it: a folder is read by the workers, so each machine "
+    "with workers needs it at this path, with the same documents. A repository or a website needs nothing there."
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,10 @@ class DistributedSync:
             options = connector.validate_options(sync.options, where=where)
             connector.require_readers(options, where=where)
             source = connector.open_source(options, home=settings.home)
+        except NoFolder as error:
+            here = UserError(NOT_HERE.format(problem=error, host=socket.gethostname()))
+            _narrow(sync, active_index, here)
+            raise here from error
         except UserError as error:
             _narrow(sync, active_index, error)
             raise

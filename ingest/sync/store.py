@@ -1,7 +1,8 @@
 """Stores the state of syncs in Postgres: which are open, what each has still to do, how they ended.
 
 Promises: at most one sync of a source is open; an item is claimed by one reader at a time, and a claim that is not
-renewed lapses, so that the documents of a killed process are read by another. Knows nothing of the index.
+renewed lapses, so that the documents of a killed process are read by another. All times are the database's, for
+machines' clocks differ. Knows nothing of the index.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import Select, case, delete, func, literal, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
-from agent.clock import new_id, now
+from agent.clock import new_id
 from agent.errors import UserError
 from agent.store import locks
 from agent.store.database import Database, Transaction
@@ -23,6 +24,7 @@ from ingest.tables import SyncItemRow, SyncRow
 
 LEASE_SECONDS = 60.0  # of a claim, unless the settings say otherwise
 IDLE_LEASES = 1.1  # after so many leases without a touch an open sync is idle: its claims have lapsed
+SUSPECT_PARTS = 4  # of a batch, in which documents of a reader that crashed are read
 MAX_CLAIMS = 3  # a document that ended so many reading processes is given up
 SLOW_STATEMENT_SECONDS = 120
 
@@ -159,15 +161,15 @@ def load_last_started(transaction: Transaction) -> dict[str, datetime]:
 
 def take_idle(transaction: Transaction, *, lease_seconds: float = LEASE_SECONDS) -> list[tuple[UUID, SyncStatus]]:
     """Returns the clock's open syncs that nobody works on, with their status, and touches them."""
-    limit = now() - timedelta(seconds=IDLE_LEASES * lease_seconds)
+    limit = func.now() - timedelta(seconds=IDLE_LEASES * lease_seconds)
     is_idle = (SyncRow.ended_at.is_(None), SyncRow.origin == SyncOrigin.CLOCK, SyncRow.touched_at < limit)
-    statement = update(SyncRow).where(*is_idle).values(touched_at=now()).returning(SyncRow.id, SyncRow.status)
+    statement = update(SyncRow).where(*is_idle).values(touched_at=func.now()).returning(SyncRow.id, SyncRow.status)
     return [(id_, SyncStatus(status)) for id_, status in transaction.execute(statement)]
 
 
 def set_status(transaction: Transaction, sync_id: UUID, status: SyncStatus, **counts: int) -> None:
     """Stores how far a sync is, and what has been counted so far."""
-    values = {"status": status, "touched_at": now(), **counts}
+    values = {"status": status, "touched_at": func.now(), **counts}
     transaction.execute(update(SyncRow).where(SyncRow.id == sync_id).values(values))
 
 
@@ -179,7 +181,7 @@ def set_counts(transaction: Transaction, sync_id: UUID, **counts: int) -> None:
 def touch(database: Database, sync_id: UUID) -> None:
     """Records that somebody works on a sync."""
     with database.transaction() as transaction:
-        transaction.execute(update(SyncRow).where(SyncRow.id == sync_id).values(touched_at=now()))
+        transaction.execute(update(SyncRow).where(SyncRow.id == sync_id).values(touched_at=func.now()))
 
 
 def claim(
@@ -187,8 +189,8 @@ def claim(
 ) -> list[SyncItem]:
     """Claims up to ``limit`` items that nobody reads, ordered by uri; none once the sync has ended.
 
-    Documents whose previous reader crashed are claimed last and one at a time, so that a poison document is
-    identified.
+    Documents whose previous reader crashed are claimed last: a few at a time, for mostly it was a machine that
+    died, and after a second crash one at a time, so that a poison document is identified.
     """
     item = SyncItemRow
     is_due = (item.claimed_until.is_(None)) | (item.claimed_until < func.now())
@@ -197,12 +199,13 @@ def claim(
     )
     due = select(item.uri).where(item.sync_id == sync_id, is_due, is_reading.exists())
     fresh = due.where(item.n_claims <= 0).order_by(item.uri.collate("C")).limit(limit)
+    once = due.where(item.n_claims == 1).order_by(item.uri.collate("C")).limit(max(1, limit // SUSPECT_PARTS))
     suspect = due.order_by(item.n_claims, item.uri.collate("C")).limit(1)
     with database.transaction() as transaction:
         allow_slow_statements(transaction)
-        items = _claim(transaction, sync_id, fresh, lease_seconds) or _claim(
-            transaction, sync_id, suspect, lease_seconds
-        )
+        for uris in (fresh, once, suspect):
+            if items := _claim(transaction, sync_id, uris, lease_seconds):
+                break
     return sorted(items, key=lambda item: item.uri)
 
 
@@ -216,7 +219,7 @@ def renew_claims(
     item = SyncItemRow
     until = func.now() + timedelta(seconds=lease_seconds)
     with database.transaction() as transaction:
-        transaction.execute(update(SyncRow).where(SyncRow.id == sync_id).values(touched_at=now()))
+        transaction.execute(update(SyncRow).where(SyncRow.id == sync_id).values(touched_at=func.now()))
         transaction.execute(
             update(item).where(item.sync_id == sync_id, item.uri.in_(uris)).values(claimed_until=until)
         )
@@ -253,7 +256,7 @@ def complete_items(
     uris = transaction.scalars(deletion.execution_options(synchronize_session=False)).all()
     counts = replace(counts, n_done=len(uris), n_chunks=sum(n_chunks[uri] for uri in uris))
     added = {name: getattr(row, name) + value for name, value in vars(counts).items()}
-    transaction.execute(update(row).where(row.id == sync_id).values(**added, n_failures=0, touched_at=now()))
+    transaction.execute(update(row).where(row.id == sync_id).values(**added, n_failures=0, touched_at=func.now()))
     return counts
 
 
@@ -287,7 +290,13 @@ def end(transaction: Transaction, sync_id: UUID, status: SyncStatus, problem: st
     )
     is_unchecked = (row.origin == SyncOrigin.CLOCK) & (literal(status) == SyncStatus.FAILED)
     options = case((is_unchecked, func.jsonb_build_object()), else_=func.jsonb_strip_nulls(kept))
-    values = {"status": status, "problem": problem, "ended_at": now(), "touched_at": now(), "options": options}
+    values = {
+        "status": status,
+        "problem": problem,
+        "ended_at": func.now(),
+        "touched_at": func.now(),
+        "options": options,
+    }
     is_first = transaction.scalar(ended.values(values).returning(row.id)) is not None
     if is_first:
         transaction.execute(delete(SyncItemRow).where(SyncItemRow.sync_id == sync_id))

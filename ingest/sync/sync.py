@@ -21,6 +21,7 @@ from ingest.access.declaration import EVERYONE_READS, Declaration
 from ingest.documents.converter import Converter
 from ingest.index import lock_names, reindex, scan
 from ingest.index.active_index import ActiveIndex
+from ingest.index.storage.object_store import BucketProblem
 from ingest.index.table import Index
 from ingest.progress import Progress, ignore_progress
 from ingest.sources.connector import Source
@@ -94,7 +95,7 @@ def begin(
     lease_seconds: float = store.LEASE_SECONDS,
 ) -> bool:
     """Lists a source for a queued sync; returns False where another process lists it, has listed it, or has ended
-    the sync. Raises as :func:`run`."""
+    the sync. Raises as :func:`run`; a sync whose bucket is away stays open."""
     with locks.try_acquire(active_index.database, lock_names.source(source.name)) as is_ours:
         sync = store.load(active_index.database, sync_id)
         if not is_ours or sync is None or not sync.is_open or sync.status == SyncStatus.READING:
@@ -110,6 +111,8 @@ def begin(
                     declaration=declaration,
                     chunk_tokens=chunk_tokens,
                 )
+        except BucketProblem:  # perhaps of this machine alone: the sync stays open for another try
+            raise
         except DocentError as error:
             _end(active_index.database, sync_id, error)
             raise
@@ -192,6 +195,7 @@ def narrow_readers(source: str, active_index: ActiveIndex, *, declaration: Decla
 def finish(sync_id: UUID, source: str, active_index: ActiveIndex) -> SyncReport:
     """Ends a sync that has nothing left to do, once; returns what it did."""
     database = active_index.database
+    active_index.writer.probe()
     with active_index.writer.alone():
         sync = store.load(database, sync_id)
         if sync and sync.is_open and sync.status == SyncStatus.READING:

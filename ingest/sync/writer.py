@@ -47,6 +47,7 @@ def write(
     while True:
         handle = active_index.current()
         vectors, counts = _embed(batch, chunks, handle)
+        active_index.writer.probe()
         with active_index.writer.alone():
             store.require_open(active_index.database, sync_id)
             if active_index.current() is handle:  # else another became active, and needs vectors of its model

@@ -20,6 +20,7 @@ from tests.bench.audiences import audiences
 from tests.bench.bucket import bucket
 from tests.bench.comparison import comparison, comparison_slow
 from tests.bench.figures import N_ADDITIONS, measure_unit
+from tests.bench.machines import machines
 from tests.bench.memory import memory, memory_small
 from tests.bench.million import million
 from tests.bench.office import Office
@@ -47,6 +48,7 @@ PARTS = {
     "retrieval": retrieval,
     "bucket": bucket,
     "audiences": audiences,
+    "machines": machines,
 }
 
 

@@ -66,6 +66,7 @@ class Office:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.arguments: dict[str, list[str]] = {}  # by role
         self.n_asked = 0
+        self.names: set[str] = set()  # under which machines beside this one reach the workspace
         self.is_whole: Callable[[SlackMessage], bool] = ends_with_feedback
         self._stack = ExitStack()
 
@@ -79,7 +80,7 @@ class Office:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.workspace = Workspace(InstalledApp(f"{self.url}/slack/events"))
-        server = self._stack.enter_context(WorkspaceServer(self.workspace))
+        server = self._stack.enter_context(WorkspaceServer(self.workspace, names=self.names))
         self.model = self._stack.enter_context(ScriptedModel(lambda request: Say(ANSWER)))
         self._stack.callback(self.stop)
         self.env = os.environ | {

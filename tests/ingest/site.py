@@ -27,15 +27,15 @@ class Page:
 class Site:
     """Use it as a context manager. ``pages`` by path with its query; ``otherwise`` answers for all other paths."""
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
         self.pages: dict[str, Page] = {}
         self.otherwise: Callable[[str], Page] = lambda path: Page(b"nothing here", status=404)
         self.asked: list[tuple[str, int]] = []
         self.headers: list[dict[str, str]] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer((host, 0), self._handler())
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
-        self.address = f"http://127.0.0.1:{self.port}"
+        self.address = f"http://{host}:{self.port}"
         if tls:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
 

@@ -11,6 +11,7 @@ from agent.turn import history
 from agent.types import Audience
 from bot.jobs import turn_endings
 from bot.jobs.context import WorkerContext
+from bot.slack.client import SlackUnavailable
 from bot.slack.inbox import Origin
 from bot.slack.installation.tokens import NoToken
 from bot.slack.membership import locales
@@ -40,9 +41,11 @@ def find_audience(context: WorkerContext, claimed: ClaimedTurn) -> SeenBy:
 
 def must_wait(turn: Turn, error: ReplyError) -> bool:
     """Returns whether a turn is not answered while Slack does not say who will see it: nobody waits for what is
-    scheduled, and nothing can be said where there is no token or no access."""
+    scheduled, and nothing can be said where there is no token, no access, or no way to Slack, which another
+    machine may have."""
     is_shut_out = isinstance(error, NoToken) or turn_endings.is_shut_out(turn, error)
-    return turn.origin == Origin.SCHEDULED or is_shut_out
+    is_cut_off = isinstance(error, SlackUnavailable) and error.is_unreached
+    return turn.origin == Origin.SCHEDULED or is_shut_out or is_cut_off
 
 
 def has_lost_readers(context: WorkerContext, turn: Turn, before: Audience) -> bool:

@@ -6,6 +6,7 @@ get a 403 and reach nothing. A link elsewhere may still lead to the page and the
 programs are closed to other sites. Does not authenticate: that is what the tokens are for.
 """
 
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
@@ -21,13 +22,13 @@ LOOPBACK_ONLY = "this workspace answers on loopback only"
 
 
 class LoopbackGuard:
-    """Middleware that answers 403 in place of the app."""
+    """Middleware that answers 403 in place of the app. ``names`` are those of the server beside loopback's."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, names: Collection[str] = ()) -> None:
+        self._app, self._names = app, names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket") or is_allowed(HTTPConnection(scope)):
+        if scope["type"] not in ("http", "websocket") or is_allowed(HTTPConnection(scope), self._names):
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
@@ -35,9 +36,9 @@ class LoopbackGuard:
             await JSONResponse({"ok": False, "error": LOOPBACK_ONLY}, 403)(scope, receive, send)
 
 
-def is_allowed(request: HTTPConnection) -> bool:
+def is_allowed(request: HTTPConnection, names: Collection[str] = ()) -> bool:
     """Returns whether the request is addressed to this machine and comes from no other site."""
-    if not is_local(request):
+    if not is_local(request, names):
         return False
     origin = request.headers.get("origin")
     if origin is not None and _host(origin) not in LOOPBACK:
@@ -46,9 +47,10 @@ def is_allowed(request: HTTPConnection) -> bool:
     return not (is_elsewhere and request.scope["path"].startswith(PROGRAM_PATHS))
 
 
-def is_local(request: HTTPConnection) -> bool:
-    """Returns whether the request is addressed to a loopback name; another may be somebody's rebound domain."""
-    return _host(f"//{request.headers.get('host', '')}") in LOOPBACK
+def is_local(request: HTTPConnection, names: Collection[str] = ()) -> bool:
+    """Returns whether the request is addressed to a name of the server's; another may be a rebound domain."""
+    host = _host(f"//{request.headers.get('host', '')}")
+    return host in LOOPBACK or host in names
 
 
 def _host(url: str) -> str:

@@ -8,7 +8,7 @@ when entered and has ended every task, connection and thread when left.
 import asyncio
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import uvicorn
 from starlette.applications import Starlette
@@ -38,9 +38,12 @@ class WorkspaceServer:
         routes: Sequence[BaseRoute] = (),
         content: PageContent | None = None,
         others: Sequence[Workspace] = (),
+        *,
+        names: Collection[str] = (),
     ) -> None:
         """`routes` are served beside the workspace's own; `content` is what the app adds to the page. `others` are
-        workspaces beside this one, each with its page at `/workspaces/T…/`."""
+        workspaces beside this one, each with its page at `/workspaces/T…/`. Beside loopback's it answers to
+        `names`, where somebody forwards to it."""
         self.workspace, self._workspaces = workspace, (workspace, *others)
         self._listener = socket.socket()
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -48,7 +51,7 @@ class WorkspaceServer:
         self.port: int = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.api_url = f"{self.url}/api/"
-        served = make_app(self._workspaces, content or PageContent(), routes)
+        served = make_app(self._workspaces, content or PageContent(), routes, names)
         self._server = _LoopbackServer(self._workspaces, self.url, served)
         self._thread = threading.Thread(target=self._serve, name="workspace-server", daemon=True)
 
@@ -67,7 +70,9 @@ class WorkspaceServer:
         asyncio.run(self._server.serve(sockets=[self._listener]))
 
 
-def make_app(workspaces: Sequence[Workspace], content: PageContent, routes: Sequence[BaseRoute]) -> Starlette:
+def make_app(
+    workspaces: Sequence[Workspace], content: PageContent, routes: Sequence[BaseRoute], names: Collection[str] = ()
+) -> Starlette:
     """Returns the ASGI app with every route behind the guard."""
     api, workspace = TeamApis(workspaces), workspaces[0]
     return Starlette(
@@ -86,7 +91,7 @@ def make_app(workspaces: Sequence[Workspace], content: PageContent, routes: Sequ
             *[_mount(other, content) for other in workspaces[1:]],
             *routes,
         ],
-        middleware=[Middleware(LoopbackGuard)],
+        middleware=[Middleware(LoopbackGuard, names=names)],
     )
 
 

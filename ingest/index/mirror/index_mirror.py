@@ -75,6 +75,10 @@ class IndexMirror:
         """Returns whether the bucket gave no answer when it was last asked."""
         return bool(self._away_until)
 
+    def lacks(self, table: str) -> bool:
+        """Returns whether nothing of a table is here, and the bucket gave no answer when it was last asked."""
+        return self.is_away and self.folder.load(table) is None
+
     def open(self, table: str, written: WrittenVersion) -> OpenedVersion | None:
         """Opens the newest version of a table; None where the bucket has to be read instead.
 

@@ -69,6 +69,13 @@ class IndexWriter:
                         self._has_lock = False
                         self.lock.release()
 
+    def probe(self) -> None:
+        """Raises :class:`ingest.index.storage.object_store.BucketProblem` where the bucket cannot be reached.
+
+        For before a lock is taken: whoever is cut off from the bucket alone would keep all others waiting.
+        """
+        self.lock.read()
+
     @contextmanager
     def writing(self, table: str, newest: Callable[[], int], *, is_content: bool = True) -> Iterator[None]:
         """Encloses one write of a table; ``newest`` returns the version it made.

@@ -37,6 +37,11 @@ def is_bucket(address: str) -> bool:
     return address.partition("://")[0] in SCHEMES and "://" in address
 
 
+def make_problem(address: str, why: str) -> UserError:
+    """Returns the error for what keeps an index from being read or written: of a bucket it may pass."""
+    return BucketProblem(why) if is_bucket(address) else UserError(why)
+
+
 class ObjectStore:
     """The objects below one address; thread-safe, connects when first used."""
 

@@ -192,6 +192,39 @@ def test_a_hold_lapses_with_the_lease_it_was_taken_under(asked: Asked, how: str)
     assert standing(asked)["person_day"] == (1, 2)  # the call may have been made; the closing one was not
 
 
+@pytest.mark.parametrize("is_taken", [True, False])
+def test_a_worker_that_is_back_after_its_lease_ran_out_is_charged_what_the_call_cost(
+    asked: Asked, *, is_taken: bool
+) -> None:
+    """As after an outage between its machine and Postgres; where another has the turn, it is charged as held."""
+    kept, turn = limited(person_day=3), asked.ask()
+    taken = hold(asked, kept, turn, closing=1)
+    asked.query("INSERT INTO blobs (hash, body) VALUES ('h', '{}') RETURNING 1")
+    columns, values = "id, turn_id, purpose, model, request_hash, params", ":id, :turn, 'answer', 'm', 'h', '{}'"
+    asked.query(
+        f"INSERT INTO model_calls (attempt, position, reserved_usd, {columns}) VALUES (1, 0, :usd, {values}) "
+        "RETURNING 1",
+        id=taken.id,
+        turn=turn.id,
+        usd=taken.usd,
+    )
+    asked.query("UPDATE turns SET lease_until = now() - interval '1 s' WHERE id = :id RETURNING 1", id=turn.id)
+    for _ in range(2):  # the second time nothing is left to lapse
+        with step(asked) as transaction:
+            budgets.lapse(transaction)
+        assert standing(asked)["person_day"] == (float(taken.usd), 0)
+    if is_taken:
+        asked.claim(turn.session_id)
+        with step(asked) as transaction:
+            budgets.lapse(transaction)
+    with step(asked) as transaction:
+        budgets.settle(transaction, taken.id, Decimal("0.25"))
+    assert standing(asked)["person_day"] == (float(taken.usd) if is_taken else 0.25, 0)
+    with step(asked) as transaction:
+        budgets.release(transaction, turn.id)
+    assert asked.query("SELECT 1 FROM budget_holds") == []
+
+
 def test_money_that_others_take_between_look_and_commit_is_not_held_and_it_is_said_whose_it_is(
     asked: Asked,
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from bot.simulator import ADA, HELP
+from bot.simulator import ADA, HELP, Workspace, WorkspaceServer
 from tests.bot.simulator.conftest import Served
 
 FORM = "application/x-www-form-urlencoded"
@@ -95,3 +95,16 @@ def test_a_socket_opens_for_no_other_site(slack: Served, foreign: dict[str, str]
     assert slack.workspace.sockets.n_connections == 0
     with connect(url) as socket:  # the ticket was not used up
         assert json.loads(socket.recv())["type"] == "hello"
+
+
+def test_a_name_under_which_somebody_forwards_to_it_is_answered_and_no_other() -> None:
+    with WorkspaceServer(Workspace(), names=["198.18.0.60"]) as server:
+        statuses = {}
+        for host in ("198.18.0.60:1234", "127.0.0.1", "198.18.0.61:1234"):
+            try:
+                with urlopen(Request(f"{server.url}/api/auth.test", b"", {"Host": host})) as answer:
+                    statuses[host] = answer.status
+            except HTTPError as error:
+                with error:
+                    statuses[host] = error.code
+    assert statuses == {"198.18.0.60:1234": 200, "127.0.0.1": 200, "198.18.0.61:1234": 403}

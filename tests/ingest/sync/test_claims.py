@@ -96,6 +96,18 @@ def test_the_claim_of_a_reader_that_vanished_lapses(library: Library, database: 
     assert [[item.uri for item in items] for items in again] == [["a"], ["b"], ["c"], ["d"], []]
 
 
+def test_documents_of_a_machine_that_died_are_read_a_few_at_a_time_and_after_a_second_death_alone(
+    library: Library, database: Database
+) -> None:
+    source = Made({uri: f"The text {uri}." for uri in "abcdef"})
+    sync_id = begun(source, library)
+    assert len(store.claim(database, sync_id, limit=8, lease_seconds=0.0)) == 6
+    again = [store.claim(database, sync_id, limit=8, lease_seconds=0.0) for _ in range(3)]
+    assert [[item.uri for item in items] for items in again] == [["a", "b"], ["c", "d"], ["e", "f"]]
+    alone = [store.claim(database, sync_id, limit=8) for _ in range(7)]
+    assert [[item.uri for item in items] for items in alone] == [["a"], ["b"], ["c"], ["d"], ["e"], ["f"], []]
+
+
 def test_an_idle_sync_is_woken_once_its_claims_have_lapsed(library: Library, database: Database) -> None:
     sync_id = begun(Made({"a": "A text."}), library)
     with database.transaction() as transaction:
@@ -106,6 +118,14 @@ def test_an_idle_sync_is_woken_once_its_claims_have_lapsed(library: Library, dat
         transaction.execute(text(f"UPDATE syncs SET touched_at = {past}"), {"s": store.LEASE_SECONDS * 1.2})
         assert store.take_idle(transaction) == [(sync_id, "reading")]
         assert store.take_idle(transaction) == []
+
+
+def test_signs_of_life_go_by_the_clock_of_postgres(library: Library, database: Database) -> None:
+    """A machine whose clock is late would else have every sync that it works on woken again and again."""
+    sync_id = begun(Made({"a": "A text."}), library)
+    with database.transaction() as transaction:
+        store.set_status(transaction, sync_id, SyncStatus.READING)
+        assert transaction.scalar(text("SELECT touched_at = now() FROM syncs"))
 
 
 def test_a_pulse_beats_until_it_is_over_and_bears_an_outage() -> None:
