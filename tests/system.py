@@ -107,11 +107,15 @@ class System:
     def start(self, *roles: str, **order: Any) -> None:
         """``web``, ``worker``, ``clock``; waits until each says it is ready."""
         for role in roles:
-            log = self.folder / f"{role}-{len(self.running.get(role, ()))}.log"
-            arguments = [role, "--processes", "1"] if role == "worker" else [role]
-            process = self.zygote.fork(env=self.env, log=str(log), arguments=arguments, **order)
-            self.running.setdefault(role, []).append(process)
-            self._wait_until_ready(role, process, log)
+            self._wait_until_ready(role, *self.launch(role, **order))
+
+    def launch(self, role: str, **order: Any) -> tuple[psutil.Process, Path]:
+        """Starts a process and waits for nothing; returns it with its log."""
+        log = self.folder / f"{role}-{len(self.running.get(role, ()))}.log"
+        arguments = [role, "--processes", "1"] if role == "worker" else [role]
+        process = self.zygote.fork(env=self.env, log=str(log), arguments=arguments, **order)
+        self.running.setdefault(role, []).append(process)
+        return process, log
 
     def kill(self, role: str) -> None:
         """SIGKILL."""
