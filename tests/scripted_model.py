@@ -88,12 +88,13 @@ Script = Callable[[Request], Line]
 
 
 class ScriptedModel:
-    """``script`` gives a line for each request; requests are kept in order, and lines that were said to their end."""
+    """``script`` gives a line for each request; requests are kept in order, and lines that were said whole."""
 
     def __init__(self, script: Script) -> None:
         self.script = script
         self.requests: list[Request] = []
         self.said: list[Line] = []  # those with whose usage, and so with whose price, the answer ended
+        self.let_go = threading.Event()  # for whoever hangs until a test says so
         self.hung_up = threading.Event()  # a caller left in the middle of an answer
         self._arrived = threading.Condition()
         model = self

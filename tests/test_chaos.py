@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -132,6 +131,7 @@ def test_every_question_ends_visibly_once_while_everything_is_killed_and_cut_off
                 settle(world, chaos)
                 assert_each_ended_once(world, asked)
                 assert_money_is_counted(world, model)
+                print(Counter(re.sub(r"[\d.]+ s: |for .*|\d", "", line) for line in chaos.log))
             except BaseException:
                 print(f"seed {seed}\n{chaos.report()}\n{world.logs()}")
                 raise
