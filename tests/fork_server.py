@@ -2,7 +2,8 @@
 
 Reads one JSON line per process: its arguments, its environment, where what it says goes, at which commit it should
 die, whether it guards its transactions, and for a command also where it works, where its errors go and into which
-file its exit code. Answers with its number. Run as ``python -m tests.fork_server SOCKET``; ends with the last of those that use it.
+file its exit code. Answers with its number.
+Run as ``python -m tests.fork_server SOCKET``; ends with the last of those that use it.
 """
 
 import gc

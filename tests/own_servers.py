@@ -11,7 +11,7 @@ import psutil
 from bot.processes.embedded import postgres, server_process
 from tests.system import free_port
 
-REDIS = "port {port}\nbind 127.0.0.1\nrequirepass {password}\nappendonly no\nsave ''\nmaxmemory-policy noeviction"
+REDIS = (
     "port {port}\nbind 127.0.0.1\nrequirepass {password}\nappendonly no\nsave ''\nmaxmemory-policy noeviction\n"
 )
 

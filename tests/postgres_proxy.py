@@ -1,7 +1,7 @@
 """A proxy that knows enough of PostgreSQL's protocol to cut its connections at a commit, and to be a failover.
 
-Before the commit reaches the server, or after the server did it and before anybody hears of that. Then it is away, as
-a database is that moves to another server: it refuses connections, or says that it starts, or takes no writes.
+Before the commit reaches the server, or after the server did it and before anybody hears of that. Then it is away,
+as a database is that moves to another server: it refuses connections, says that it starts, or takes no writes.
 """
 
 import contextlib
