@@ -12,7 +12,7 @@ from typing import cast
 
 from sqlalchemy import CursorResult, Executable, MetaData, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
@@ -23,6 +23,7 @@ from agent.errors import SettingsError
 CONNECT_TIMEOUT_SECONDS = 1
 STATEMENT_TIMEOUT_SECONDS = 2
 LOST_PEER_MS = 8_000
+READ_ONLY = "25006"  # PostgreSQL's error code of a write on a replica, as a demoted primary is one
 IDLE_SECONDS = 1.0  # a connection that was used since is taken to be alive
 
 Transaction = Session  # SQLAlchemy's "session" is one transaction here; our sessions are conversations
@@ -85,6 +86,7 @@ class Database:
             },
         )
         event.listen(self.engine, "checkin", _note_use)
+        event.listen(self.engine, "handle_error", _leave_demoted)
         event.listen(self.engine, "checkout", self._ping_if_idle)
 
     @contextmanager
@@ -123,6 +125,15 @@ class Database:
 
 def _note_use(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
     record.info["used_at"] = time.monotonic()
+
+
+def _leave_demoted(context: ExceptionContext) -> None:
+    """Has every connection opened anew where one leads to a server that takes no writes.
+
+    After a failover the address may lead to another server; what is open to the demoted one would stay so for ever.
+    """
+    if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+        context.is_disconnect = True
 
 
 def normalise_url(url: str) -> str:
