@@ -72,12 +72,15 @@ class Chaos:
         self._thread.start()
 
     def stop(self) -> None:
-        """Strikes no more, and brings back what is away."""
+        """Brings back what is away; the clock is struck last, so that the next one searches for what was missed."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
         self._bring_back(float("inf"))
         for place in self.places:
+            if place.role == "clock" and place.process:
+                place.process.kill()
+                place.process.wait(60)
             self._keep(place, float("inf"))
         if self._failure:
             raise self._failure

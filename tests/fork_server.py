@@ -64,8 +64,12 @@ class GuardedDatabase(Database):
             self._of_thread.depth -= 1
 
     @classmethod
+    def _is_inside(cls) -> bool:
+        return bool(getattr(cls._of_thread, "depth", None))
+
+    @classmethod
     def look(cls, event: str, _: tuple[object, ...]) -> None:
-        if event in ("http.client.send", "socket.connect", "redis.send") and getattr(cls._of_thread, "depth", 0):
+        if event in ("http.client.send", "socket.connect", "redis.send") and cls._is_inside():
             stack = "".join(traceback.format_stack(limit=12))
             os.write(2, f"{GUARDED} {event}\n{stack}\n".encode())
 
@@ -74,13 +78,13 @@ def _guard() -> None:
     """Connections to Postgres are the driver's own, and no event of Python."""
     from redis.connection import AbstractConnection
 
-    send = AbstractConnection.send_packed_command
+    send: Any = AbstractConnection.send_packed_command
 
     def send_and_tell(connection: Any, *arguments: Any, **options: Any) -> None:
         sys.audit("redis.send")
         send(connection, *arguments, **options)
 
-    AbstractConnection.send_packed_command = send_and_tell  # type: ignore[method-assign]
+    AbstractConnection.send_packed_command = send_and_tell  # type: ignore[method-assign, assignment]
     database_module.Database = GuardedDatabase  # type: ignore[misc]
     sys.addaudithook(GuardedDatabase.look)
 

@@ -16,11 +16,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import redis
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent.store.database import Database
 from bot.simulator import ADA, GRACE, LINUS, FaultRule, SlackMessage
 from bot.simulator.people.interactions import Ack
+from bot.simulator.people.person import Person
 from bot.simulator.stores.directory import Channel
 from tests.chaos import Chaos
 from tests.conftest import migrate
@@ -31,6 +33,7 @@ from tests.system import QUESTION, System
 SEEDS = [int(seed) for seed in os.environ.get("CHAOS_SEEDS", "1,2,3").split(",")]
 N_QUESTIONS = int(os.environ.get("CHAOS_QUESTIONS", "1000"))
 N_CHANNELS = 20
+N_THREADS = 120  # the search for what was missed reads each of them, at the pace that Slack allows
 SECONDS_BETWEEN = 0.3  # on average
 SETTLE_SECONDS = 600
 ANSWER = "You can carry over 5 days of annual leave, says no. {n} [1]."
@@ -145,24 +148,24 @@ def ask_all(world: System, chaos: Chaos, chance: random.Random) -> Asked:
     asked, workspace = Asked(), world.workspace
     members = [ADA, GRACE, LINUS, workspace.app.bot_user_id]
     channels = [Channel(f"C0CHAOS{n:02}", f"chaos-{n}", members=list(members)) for n in range(N_CHANNELS)]
-    for channel in channels:
-        workspace.add_channel(channel)
+    for one in channels:
+        workspace.add_channel(one)
     chaos.begin()
     with ThreadPoolExecutor(16) as typing:  # a command waits for its acknowledgement
         for n in range(N_QUESTIONS):
             person, channel = workspace.person(chance.choice(members[:3])), chance.choice(channels).id
             text, kind = f"{QUESTION} (no. {n})", chance.random()
-            answered = [place for place in asked.threads if world.replies(*place)] if kind < 0.3 else []
-            if answered:
-                place = chance.choice(answered)
-                asker = workspace.person(asked.askers[place])
-                is_shared = not place[0].startswith("D")
-                (person.mention if kind < 0.1 and is_shared else asker.say)(place[0], text, place[1])
-                asked.threads[place].append(n)
-            elif kind < 0.45:
+            answered = [place for place in asked.threads if world.replies(*place)]
+            if kind < 0.15:
                 typing.submit(type_command, asked, person, channel, n, text)
+            elif answered and (kind < 0.4 or len(asked.threads) >= N_THREADS):
+                place = chance.choice(answered)
+                is_mention = kind > 0.7 and not place[0].startswith("D")
+                asker = workspace.person(asked.askers[place])
+                (person.mention if is_mention else asker.say)(place[0], text, place[1])
+                asked.threads[place].append(n)
             else:
-                is_direct = kind < 0.55
+                is_direct = kind > 0.85
                 place = (
                     (person.dm, person.write_dm(text)) if is_direct else (channel, person.mention(channel, text))
                 )
@@ -172,21 +175,24 @@ def ask_all(world: System, chaos: Chaos, chance: random.Random) -> Asked:
     return asked
 
 
-def type_command(asked: Asked, person: Any, channel: str, n: int, text: str) -> None:
+def type_command(asked: Asked, person: Person, channel: str, n: int, text: str) -> None:
     asked.commands[n] = (person.id, person.command("/ask", text, channel))
 
 
 def settle(world: System, chaos: Chaos) -> None:
-    """Waits until nothing is open and Slack has nothing to deliver any more."""
+    """Waits until nothing is open, Slack has nothing to deliver, and a search for what was missed was complete."""
+    stopped_at = time.time()
     chaos.stop()
 
     def is_quiet() -> bool:
         chaos.keep_running()
         try:
             (n_open,) = world.query("SELECT count(*) FROM turns WHERE status IN ('queued', 'running')")[0]
-        except SQLAlchemyError:
+            with redis.Redis.from_url(chaos.redis.url, decode_responses=True) as connection:
+                searched_at = float(str(connection.hget("docent:catch-up", "done") or 0))
+        except (SQLAlchemyError, redis.RedisError):
             return False
-        return bool(n_open == 0 and not world.workspace.outbox._tasks)
+        return bool(n_open == 0 and searched_at > stopped_at and not world.workspace.outbox._tasks)
 
     world.wait_for(is_quiet, timeout=SETTLE_SECONDS)
 

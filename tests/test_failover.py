@@ -7,10 +7,11 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import redis
+from sqlalchemy import text
 
 from bot.simulator import ADA, HELP
 from tests.postgres_proxy import Away, PostgresProxy, When
@@ -115,6 +116,31 @@ def test_when_a_command_is_stored_its_person_is_told_or_answered(
     assert "again" not in str(ack.body) or "may" in str(ack.body)
 
 
+def test_a_follow_up_that_a_new_process_could_not_look_up_is_found_later(
+    world: System, proxy: PostgresProxy, model: ScriptedModel
+) -> None:
+    """It knows nobody yet, so it takes for chatter what it cannot look up, and says to Slack that it has it."""
+    world.env["DOCENT_CATCH_UP_HOURS"] = "1"
+    world.start("worker")
+    start_behind(world, proxy, "web")
+    ada = world.workspace.person(ADA)
+    ts = ada.mention(HELP, QUESTION)
+    world.wait_for_turns(1)
+    world.kill("web")
+    world.start("clock")
+    world.wait_for(lambda: "caught_up" in world.logs())
+    with world.database.transaction() as transaction:
+        transaction.execute(text("UPDATE turns SET created_at = now() - interval '15 days'"))
+    start_behind(world, proxy, "web")
+    world.wait_for(lambda: world.logs().count("caught_up") == 2)
+    proxy.fail(Away.REFUSES)
+    follow_up = ada.say(HELP, "And sick leave?", ts)
+    world.wait_for(lambda: follow_up in acknowledged_messages(world))
+    proxy.come_back()
+    world.wait_for_turns(2)
+    assert len(world.replies(HELP, ts)) == 2
+
+
 @pytest.mark.parametrize("place", soak_but([1, 4], 4))
 def test_at_a_commit_of_the_clock(world: System, proxy: PostgresProxy, model: ScriptedModel, place: Place) -> None:
     """It goes on sweeping, without being started again; the question was never woken otherwise."""
@@ -160,6 +186,11 @@ def test_every_process_leaves_a_server_that_takes_no_writes_for_the_one_that_doe
     proxy.come_back()
     world.wait_for_turns(2)
     assert len(world.replies(HELP, ts)) == 1
+
+
+def acknowledged_messages(world: System) -> set[str]:
+    payloads: list[Any] = [delivery.payload for delivery in world.workspace.deliveries if delivery.is_acked]
+    return {str(payload["event"].get("ts")) for payload in payloads if "event" in (payload or {})}
 
 
 def start_behind(world: System, proxy: PostgresProxy, *roles: str) -> None:

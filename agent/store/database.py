@@ -130,7 +130,7 @@ def _note_use(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
 def _leave_demoted(context: ExceptionContext) -> None:
     """Has every connection opened anew where one leads to a server that takes no writes.
 
-    After a failover the address may lead to another server; what is open to the demoted one would stay so for ever.
+    After a failover the address may lead to another server; what is open to the demoted one would stay open.
     """
     if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
         context.is_disconnect = True
