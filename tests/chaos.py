@@ -72,7 +72,7 @@ class Chaos:
         self._thread.start()
 
     def stop(self) -> None:
-        """Brings back what is away; the clock is struck last, so that the next one searches for what was missed."""
+        """Brings back what is away, and strikes the clock, so that the next one searches for what was missed."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()

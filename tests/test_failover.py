@@ -13,6 +13,7 @@ import pytest
 import redis
 from sqlalchemy import text
 
+from bot.jobs.sync_jobs import MAX_FAILURES
 from bot.simulator import ADA, HELP
 from tests.postgres_proxy import Away, PostgresProxy, When
 from tests.scripted_model import Call, Line, Say, ScriptedModel
@@ -167,6 +168,19 @@ def test_at_any_commit_of_a_sync(world: System, proxy: PostgresProxy, place: Pla
     world.wait_for(lambda: proxy.was_cut.is_set() or ended_syncs(world))
     if proxy.was_cut.is_set():
         fail_over(world, proxy)
+    (sync, *_) = world.wait_for(lambda: ended_syncs(world))
+    assert (sync.status, sync.problem) == ("completed", None)
+    assert_read_once(world)
+
+
+def test_a_sync_whose_connections_end_again_and_again_goes_on(world: System, proxy: PostgresProxy) -> None:
+    """More often in a row than a fault of its own may happen."""
+    write_wiki(world, lease_seconds=1)
+    world.start("clock")
+    start_behind(world, proxy, "worker")
+    for _ in range(MAX_FAILURES + 1):
+        proxy.cut_at(1, When.BEFORE, Away.NOT, is_of_sync)
+        world.wait_for(proxy.was_cut.is_set)
     (sync, *_) = world.wait_for(lambda: ended_syncs(world))
     assert (sync.status, sync.problem) == ("completed", None)
     assert_read_once(world)

@@ -13,7 +13,7 @@ from typing import cast
 from sqlalchemy import CursorResult, Executable, MetaData, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
-from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
@@ -156,6 +156,14 @@ def is_commit_unknown(error: SQLAlchemyError) -> bool:
     A connection that could not be opened, and a statement that failed, leave nothing behind.
     """
     return isinstance(error, DBAPIError) and error.connection_invalidated and error.statement is None
+
+
+def is_away(error: SQLAlchemyError) -> bool:
+    """Returns whether the server was away, or took no writes: what failed works when it is back."""
+    if not isinstance(error, DBAPIError):
+        return False
+    is_connecting = isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", None) is None
+    return error.connection_invalidated or is_connecting
 
 
 def count_rows(transaction: Transaction, statement: Executable, values: Mapping[str, object] | None = None) -> int:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observability
 from agent.errors import ModelError, UserError
-from agent.store.database import Database
+from agent.store.database import Database, is_away
 from bot.jobs import queue
 from bot.jobs.queue import SyncJob
 from ingest.library import Library
@@ -105,6 +105,9 @@ def _run_slice(context: SyncContext, sync_id: UUID, do: Callable[[SyncContext, D
         else:
             _end(context, sync_id, str(error))
     except Exception as error:  # noqa: BLE001  one slice ends here; the clock has it tried again
+        if isinstance(error, SQLAlchemyError) and is_away(error):  # no fault of the sync, however often it happens
+            observability.log.warning("sync_cut_off", error_type=type(error).__name__)
+            return
         _count_failure(context, sync_id, f"a bug ({observability.report(error, event='sync_slice_failed')})")
 
 
