@@ -179,7 +179,7 @@ def test_a_sync_whose_connections_end_again_and_again_goes_on(world: System, pro
     world.start("clock")
     start_behind(world, proxy, "worker")
     for _ in range(MAX_FAILURES + 1):
-        proxy.cut_at(1, When.BEFORE, Away.NOT, is_of_sync)
+        proxy.cut_at(1, When.BEFORE, Away.NOT, is_of_claim)
         world.wait_for(proxy.was_cut.is_set)
     (sync, *_) = world.wait_for(lambda: ended_syncs(world))
     assert (sync.status, sync.problem) == ("completed", None)
@@ -229,6 +229,10 @@ def is_of_turn(statements: Sequence[str]) -> bool:
 
 def is_of_question(statements: Sequence[str]) -> bool:
     return any("INSERT INTO turns" in text for text in statements)
+
+
+def is_of_claim(statements: Sequence[str]) -> bool:
+    return any("sync_items" in text and "SKIP LOCKED" in text for text in statements)
 
 
 def is_of_sync(statements: Sequence[str]) -> bool:

@@ -29,7 +29,7 @@ def ended_syncs(world: System) -> list[Any]:
     return world.query("SELECT * FROM syncs WHERE source = 'wiki' AND ended_at IS NOT NULL ORDER BY started_at")
 
 
-def assert_read_once(world: System, n_documents: int = 60) -> None:
+def assert_read_once(world: System, n_documents: int = 60, *, version: int = 0) -> None:
     """In the index, in the table, and in what the sync counted."""
     (rows,) = world.query(
         "SELECT count(*) AS n, sum(n_chunks) AS n_chunks, count(problem) AS n_problems FROM documents "
@@ -40,5 +40,10 @@ def assert_read_once(world: System, n_documents: int = 60) -> None:
     index = library.active_index.current().index
     assert index.n_chunks("wiki") == n_documents
     found = [chunk.text for chunk in scan.read_chunks(index, [*scan.document_versions(index, "wiki")])]
-    assert len(set(found)) == len(found) == n_documents
-    assert world.query("SELECT 1 FROM sync_items") == []
+    assert sorted(found) == [
+        f"The rule of the wiki has the number {n:03d}, in version {version}." for n in range(n_documents)
+    ]
+    assert (
+        world.query("SELECT 1 FROM sync_items WHERE sync_id NOT IN (SELECT id FROM syncs WHERE ended_at IS NULL)")
+        == []
+    )
