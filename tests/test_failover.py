@@ -78,6 +78,7 @@ def test_at_any_commit_of_an_answer(
     assert reply.streaming_state != "in_progress"
     assert_counted(world, model)
     assert len(model.requests) <= 3
+    assert "Traceback" not in world.logs()
 
 
 @pytest.mark.parametrize("away", [Away.REFUSES, Away.READ_ONLY])

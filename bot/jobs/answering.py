@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from agent import observability
 from agent.errors import Cancelled, LeaseLost, QuestionEdited, ReplyError, UserError
 from agent.store import revisions, sessions
-from agent.store.database import Transaction
+from agent.store.database import Transaction, is_away
 from agent.store.sessions import Turn
 from agent.translation import speech
 from agent.translation.speech import join, mark, say
@@ -71,12 +71,16 @@ def bind(context: WorkerContext) -> None:
 
 
 def answer(session_id: str) -> None:
-    """Runs the RQ job, in the process that called :func:`bind`::
+    """Runs the RQ job, in a process that called :func:`bind`: ``answer("01890a5d-ac96-774b-bcce-b302099a8057")``.
 
-    answering.bind(context)
-    answering.answer("01890a5d-ac96-774b-bcce-b302099a8057")
+    Leaves it to the clock, which wakes again, where Postgres is away.
     """
-    work(_bound[0], UUID(session_id))
+    try:
+        work(_bound[0], UUID(session_id))
+    except SQLAlchemyError as error:
+        if not is_away(error):
+            raise
+        observability.log.warning("question_not_claimed", error_type=type(error).__name__)
 
 
 def work(context: WorkerContext, session_id: UUID, make_reply: MakeReply | None = None) -> None:
