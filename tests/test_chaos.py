@@ -35,7 +35,7 @@ N_QUESTIONS = int(os.environ.get("CHAOS_QUESTIONS", "1000"))
 N_CHANNELS = 20
 N_THREADS = 120  # the search for what was missed reads each of them, at the pace that Slack allows
 SECONDS_BETWEEN = 0.3  # on average
-SETTLE_SECONDS = 600
+SETTLE_SECONDS = 900  # Slack lets 20 streams a minute be ended, and each kill leaves some open
 ANSWER = "You can carry over 5 days of annual leave, says no. {n} [1]."
 NUMBER = re.compile(r"\(no\. (\d+)\)")
 
