@@ -29,10 +29,12 @@ from tests.conftest import migrate
 from tests.own_servers import OwnServer
 from tests.scripted_model import Break, Fail, Hang, Line, Request, Say, ScriptedModel
 from tests.system import QUESTION, System
+from tests.wiki import assert_read_once, ended_syncs, write_document, write_wiki
 
 SEEDS = [int(seed) for seed in os.environ.get("CHAOS_SEEDS", "1,2,3").split(",")]
 N_QUESTIONS = int(os.environ.get("CHAOS_QUESTIONS", "1000"))
 N_CHANNELS = 20
+N_DOCUMENTS, CHANGED_EVERY = 40, 50  # of a source that is synced; questions between two changes of all of them
 N_THREADS = 120  # the search for what was missed reads each of them, at the pace that Slack allows
 SECONDS_BETWEEN = 0.3  # on average
 SETTLE_SECONDS = 900  # Slack lets 20 streams a minute be ended, and each kill leaves some open
@@ -116,13 +118,15 @@ def test_every_question_ends_visibly_once_while_everything_is_killed_and_cut_off
             "DOCENT_SLACK_BURST": str(N_QUESTIONS),
             **{f"DOCENT_BUDGET_{name}_USD": "none" for name in BUDGETS},
         }
+        write_wiki(world, N_DOCUMENTS, every="10s")
         with Chaos(world, own_postgres, own_redis, random.Random(seed)) as chaos:
             try:
                 asked = ask_all(world, chaos, random.Random(seed + 1))
                 settle(world, chaos)
                 assert_each_ended_once(world, asked)
+                assert_synced(world)
                 assert_money_is_counted(world, model)
-                print(Counter(re.sub(r"[\d.]+ s: |for .*|\d", "", line) for line in chaos.log))
+                print(Counter(re.sub(r"[\d.]+ s: |for .*|\d", "", line).strip() for line in chaos.log))
             except BaseException:
                 print(f"seed {seed}\n{chaos.report()}\n{world.logs()}")
                 raise
@@ -141,6 +145,8 @@ def ask_all(world: System, chaos: Chaos, chance: random.Random) -> Asked:
     chaos.begin()
     with ThreadPoolExecutor(16) as typing:  # a command waits for its acknowledgement
         for n in range(N_QUESTIONS):
+            if n % CHANGED_EVERY == 0:
+                write_documents(world, version=n)
             person, channel = workspace.person(chance.choice(members[:3])), chance.choice(channels).id
             text, kind = f"{QUESTION} (no. {n})", chance.random()
             answered = [place for place in asked.threads if world.replies(*place)]
@@ -163,6 +169,12 @@ def ask_all(world: System, chaos: Chaos, chance: random.Random) -> Asked:
     return asked
 
 
+def write_documents(world: System, version: int) -> None:
+    """Changes every document of the wiki, which is synced all the while."""
+    for n in range(N_DOCUMENTS):
+        write_document(world, n, version)
+
+
 def type_command(asked: Asked, person: Person, channel: str, n: int, text: str) -> None:
     asked.commands[n] = (person.id, person.command("/ask", text, channel))
 
@@ -183,6 +195,15 @@ def settle(world: System, chaos: Chaos) -> None:
         return bool(n_open == 0 and searched_at > stopped_at and not world.workspace.outbox._tasks)
 
     world.wait_for(is_quiet, timeout=SETTLE_SECONDS)
+
+
+def assert_synced(world: System) -> None:
+    """The last version of every document is there, once, and nobody had to begin a sync."""
+    (now,) = world.query("SELECT now() AS now")
+    world.wait_for(lambda: [sync for sync in ended_syncs(world) if sync.started_at > now.now])
+    statuses = Counter(sync.status for sync in ended_syncs(world))
+    assert set(statuses) == {"completed"}, statuses
+    assert_read_once(world, N_DOCUMENTS, version=(N_QUESTIONS - 1) // CHANGED_EVERY * CHANGED_EVERY)
 
 
 def assert_each_ended_once(world: System, asked: Asked) -> None:
