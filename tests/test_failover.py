@@ -241,9 +241,12 @@ def is_of_sync(statements: Sequence[str]) -> bool:
 
 
 def assert_counted(world: System, model: ScriptedModel) -> None:
-    """Each call of the model that was answered is recorded as that, or as broken off at what was held for it."""
+    """Each call that was answered is recorded as that, or as broken off, at what was held for it.
+
+    So is one that was not made, because it was not known whether it could be: one at most.
+    """
     calls = world.query("SELECT status, cost_usd FROM model_calls")
-    assert len(calls) == len(model.requests)
+    assert len(model.requests) <= len(calls) <= 3
     total = sum((call.cost_usd for call in calls), Decimal(0))
     assert sum(call.status == "completed" for call in calls) == 2
     (turn,) = world.turns()

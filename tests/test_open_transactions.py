@@ -26,7 +26,7 @@ ANSWER = Say("You can carry over 5 days of annual leave [1].")
 N_LOOKS = 5
 
 OPEN = """
-SELECT 'process ' || pid || ' since ' || xact_start AS described FROM pg_stat_activity
+SELECT 'process ' || pid || ' since ' || xact_start AS described, backend_xid, backend_xmin FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
   AND backend_type = 'client backend'
 """
@@ -120,6 +120,22 @@ def test_while_a_source_holds_its_listing(world: System) -> None:
     world.wait_for(lambda: rule.n_hits)
     assert_none_stays_open(world)
     assert find_locks(world) == {locks.number(lock_names.source("chat"))}
+
+
+def test_behind_a_pooler_the_lock_of_a_source_is_a_transaction_that_holds_up_no_vacuum(world: System) -> None:
+    """A pooler keeps a connection for a transaction alone; this one has read and written nothing."""
+    rule = world.workspace.faults.add(FaultRule("slow", "conversations.history", seconds=60))
+    write_source(world, '[sources.chat]\ntype = "slack"\n')
+    with pooled(world, is_pooled=True):
+        world.start("worker", "clock")
+        world.wait_for(lambda: rule.n_hits)
+        open_for_long = find_open(world)
+        for _ in range(N_LOOKS):
+            time.sleep(0.1)
+            open_for_long &= find_open(world)
+        (held,) = open_for_long
+        (row,) = world.query(f"SELECT * FROM ({OPEN}) AS open WHERE described = :held", held=held)
+        assert (row.backend_xid, row.backend_xmin) == (None, None)
 
 
 def test_no_thread_asks_anything_over_the_network_inside_a_transaction(world: System) -> None:
