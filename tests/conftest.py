@@ -27,8 +27,10 @@ from bot.processes.embedded import embedded_servers
 from bot.simulator import InstalledApp, Timing, Workspace, WorkspaceServer
 from ingest.library import Library
 from ingest.tables import DeploymentRow, DocumentRow, IndexStateRow, ReaderSetRow, SyncRow
+from tests import own_servers
 from tests.databases import create_empty
 from tests.library import sync_folder
+from tests.own_servers import OwnServer
 from tests.system import HANDBOOK, ROOT, ForkServer, System, free_port
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
@@ -98,6 +100,20 @@ def database(opened_database: Database) -> Database:
     """The migrated database with every table empty."""
     empty(opened_database)
     return opened_database
+
+
+@pytest.fixture
+def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnServer]:
+    """A server that a test may kill, without a schema; for modules whose ``database`` is on it."""
+    with own_servers.start_postgres(tmp_path_factory.mktemp("own") / "postgres") as server:
+        yield server
+
+
+@pytest.fixture
+def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnServer]:
+    """The same, for modules whose ``redis_url`` is its."""
+    with own_servers.start_redis(tmp_path_factory.mktemp("own") / "redis") as server:
+        yield server
 
 
 @pytest.fixture

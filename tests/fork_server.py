@@ -1,9 +1,9 @@
 """A process that has imported everything once, and forks the processes under test from there.
 
 Reads one JSON line per process: its arguments, its environment, where what it says goes, at which commit it should
-die, on which machine it is, and for a command also where it works, where its errors go and into which file its
-exit code. Answers with its number. Run as ``python -m tests.fork_server SOCKET``; ends with the last of those that
-use it.
+die, on which machine it is, whether it guards its transactions, and for a command also where it works, where its
+errors go and into which file its exit code. Answers with its number.
+Run as ``python -m tests.fork_server SOCKET``; ends with the last of those that use it.
 """
 
 import ctypes
@@ -16,6 +16,7 @@ import socket
 import sys
 import tempfile
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ from agent.store import database as database_module
 from agent.store.database import Database
 
 CLONE_NEWUTS, CLONE_NEWNET = 0x04000000, 0x40000000  # of sched.h
+GUARDED = "asked_inside_a_transaction"  # in the log of a process that guards itself
 
 
 class DyingDatabase(Database):
@@ -48,6 +50,46 @@ class DyingDatabase(Database):
                 os.kill(os.getpid(), signal.SIGKILL)
         if is_last:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+class GuardedDatabase(Database):
+    """Says so where a thread asks somebody over the network while it has a transaction open."""
+
+    _of_thread = threading.local()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        self._of_thread.depth = getattr(self._of_thread, "depth", 0) + 1
+        try:
+            with super().transaction() as transaction:
+                yield transaction
+        finally:
+            self._of_thread.depth -= 1
+
+    @classmethod
+    def _is_inside(cls) -> bool:
+        return bool(getattr(cls._of_thread, "depth", None))
+
+    @classmethod
+    def look(cls, event: str, _: tuple[object, ...]) -> None:
+        if event in ("http.client.send", "socket.connect", "redis.send") and cls._is_inside():
+            stack = "".join(traceback.format_stack(limit=12))
+            os.write(2, f"{GUARDED} {event}\n{stack}\n".encode())
+
+
+def _guard() -> None:
+    """Connections to Postgres are the driver's own, and no event of Python."""
+    from redis.connection import AbstractConnection
+
+    send: Any = AbstractConnection.send_packed_command
+
+    def send_and_tell(connection: Any, *arguments: Any, **options: Any) -> None:
+        sys.audit("redis.send")
+        send(connection, *arguments, **options)
+
+    AbstractConnection.send_packed_command = send_and_tell  # type: ignore[method-assign, assignment]
+    database_module.Database = GuardedDatabase  # type: ignore[misc]
+    sys.addaudithook(GuardedDatabase.look)
 
 
 def _load_everything() -> ModuleType:
@@ -123,6 +165,8 @@ def _become(cli: ModuleType, order: dict[str, Any]) -> None:
     if order.get("die_at"):
         DyingDatabase.die_at, DyingDatabase.die_when = order["die_at"], order["die_when"]
         database_module.Database = DyingDatabase  # type: ignore[misc]
+    if order.get("guards"):
+        _guard()
     sys.argv = ["docent", *order["arguments"]]
     try:
         cli.main()

@@ -44,6 +44,11 @@ class Proxy:
         """Listens on the same port again."""
         self._listener = self._listen(self.port)
 
+    def lead_to(self, url: str) -> None:
+        """Leads to another server from now on: new connections do."""
+        parts = urlsplit(url)
+        self._target = (parts.hostname or "127.0.0.1", parts.port or 0)
+
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self.go_away()

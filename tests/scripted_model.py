@@ -21,6 +21,7 @@ class Say:
     text: str
     seconds: float = 0.0
     finish_reason: str = "stop"
+    completion_tokens: int = 20  # as the provider counts them
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,13 @@ Script = Callable[[Request], Line]
 
 
 class ScriptedModel:
-    """``script`` gives a line for each request; requests are kept in order."""
+    """``script`` gives a line for each request; requests are kept in order, and lines that were said whole."""
 
     def __init__(self, script: Script) -> None:
         self.script = script
         self.requests: list[Request] = []
+        self.said: list[Line] = []  # those with whose usage, and so with whose price, the answer ended
+        self.let_go = threading.Event()  # for whoever hangs until a test says so
         self.hung_up = threading.Event()  # a caller left in the middle of an answer
         self._arrived = threading.Condition()
         model = self
@@ -109,7 +112,7 @@ class ScriptedModel:
                     model.requests.append(request)
                     model._arrived.notify_all()
                 try:
-                    _perform(self, model.script(request))
+                    _perform(self, model.script(request), model.said)
                 except (BrokenPipeError, ConnectionResetError):
                     model.hung_up.set()
                     self.close_connection = True
@@ -154,7 +157,7 @@ class _Server(ThreadingHTTPServer):
         """A worker that is killed drops its connections."""
 
 
-def _perform(handler: BaseHTTPRequestHandler, line: Line) -> None:
+def _perform(handler: BaseHTTPRequestHandler, line: Line, said: list[Line]) -> None:
     if isinstance(line, Fail):
         error = {"message": line.message, "type": "scripted", "code": line.code}
         body = json.dumps({"error": error}).encode()
@@ -200,7 +203,9 @@ def _perform(handler: BaseHTTPRequestHandler, line: Line) -> None:
         handler.close_connection = True
         handler.connection.close()
         return
-    usage = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+    n_written = line.completion_tokens if isinstance(line, Say) else 20
+    usage = {"prompt_tokens": 100, "completion_tokens": n_written, "total_tokens": 100 + n_written}
+    said.append(line)
     _send(handler, _chunk(choices=[], usage=usage))
     handler.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(b"data: [DONE]\n\n"), b"data: [DONE]\n\n"))
 

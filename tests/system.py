@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -41,6 +43,7 @@ HANDBOOK = {
     "offices.md": "# Offices\n\n## Lisbon\n\nThe Lisbon office is open from 8:00 to 20:00.\n",
 }
 QUESTION = "How many days of annual leave can I carry over into the next year?"
+PORTS = range(12_000, 30_000)  # below those that systems choose for connections
 STARTUP_SECONDS = 120
 WAIT_SECONDS = 240  # a machine that is four times as busy needs minutes for what takes seconds
 
@@ -107,11 +110,15 @@ class System:
     def start(self, *roles: str, **order: Any) -> None:
         """``web``, ``worker``, ``clock``; waits until each says it is ready."""
         for role in roles:
-            log = self.folder / f"{role}-{len(self.running.get(role, ()))}.log"
-            arguments = [role, "--processes", "1"] if role == "worker" else [role]
-            process = self.zygote.fork(env=self.env, log=str(log), arguments=arguments, **order)
-            self.running.setdefault(role, []).append(process)
-            self._wait_until_ready(role, process, log)
+            self._wait_until_ready(role, *self.launch(role, **order))
+
+    def launch(self, role: str, **order: Any) -> tuple[psutil.Process, Path]:
+        """Starts a process and waits for nothing; returns it with its log."""
+        log = self.folder / f"{role}-{len(self.running.get(role, ()))}.log"
+        arguments = [role, "--processes", "1"] if role == "worker" else [role]
+        process = self.zygote.fork(env=self.env, log=str(log), arguments=arguments, **order)
+        self.running.setdefault(role, []).append(process)
+        return process, log
 
     def kill(self, role: str) -> None:
         """SIGKILL."""
@@ -185,9 +192,12 @@ def get(url: str | urllib.request.Request) -> tuple[int, dict[str, Any]]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that stays free until a process listens there: the system gives it to nobody who connects."""
+    for port in random.sample(PORTS, 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 def free_ports(n: int) -> int:

@@ -12,8 +12,8 @@ from typing import cast
 
 from sqlalchemy import CursorResult, Executable, MetaData, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError, SQLAlchemyError
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
@@ -26,6 +26,7 @@ LOST_PEER_MS = 8_000
 KEEPALIVES = {"idle": 5, "interval": 2, "count": 2}  # seconds, seconds, probes
 # The same of Postgres' end: a machine that lost its power would else keep its locks for two hours.
 _OF_SERVER = {"tcp_user_timeout": LOST_PEER_MS, **{f"tcp_keepalives_{name}": n for name, n in KEEPALIVES.items()}}
+READ_ONLY = "25006"  # PostgreSQL's error code of a write on a replica, as a demoted primary is one
 IDLE_SECONDS = 1.0  # a connection that was used since is taken to be alive
 
 Transaction = Session  # SQLAlchemy's "session" is one transaction here; our sessions are conversations
@@ -87,6 +88,7 @@ class Database:
             },
         )
         event.listen(self.engine, "checkin", _note_use)
+        event.listen(self.engine, "handle_error", _leave_demoted)
         event.listen(self.engine, "checkout", self._ping_if_idle)
 
     @contextmanager
@@ -127,6 +129,15 @@ def _note_use(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
     record.info["used_at"] = time.monotonic()
 
 
+def _leave_demoted(context: ExceptionContext) -> None:
+    """Has every connection opened anew where one leads to a server that takes no writes.
+
+    After a failover the address may lead to another server; what is open to the demoted one would stay open.
+    """
+    if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+        context.is_disconnect = True
+
+
 def normalise_url(url: str) -> str:
     """Accepts ``postgres://`` and ``postgresql://``, as hosts set them, and names the driver."""
     try:
@@ -147,6 +158,14 @@ def is_commit_unknown(error: SQLAlchemyError) -> bool:
     A connection that could not be opened, and a statement that failed, leave nothing behind.
     """
     return isinstance(error, DBAPIError) and error.connection_invalidated and error.statement is None
+
+
+def is_away(error: SQLAlchemyError) -> bool:
+    """Returns whether the server was away, or took no writes: what failed works when it is back."""
+    if not isinstance(error, DBAPIError):
+        return False
+    is_connecting = isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", None) is None
+    return error.connection_invalidated or is_connecting
 
 
 def count_rows(transaction: Transaction, statement: Executable, values: Mapping[str, object] | None = None) -> int:

@@ -71,8 +71,11 @@ def try_acquire(database: Database, name: str) -> Iterator[bool]:
     key = {"key": number(name)}
     if not database.keeps_sessions:
         with database.transaction() as transaction:
-            transaction.execute(_STAY_OPEN)
-            yield bool(transaction.scalar(_TRY_LOCK, key))
+            is_ours = bool(transaction.scalar(_TRY_LOCK, key))
+            transaction.execute(
+                _STAY_OPEN
+            )  # last: the portal of a SELECT keeps its snapshot, and so holds up vacuum
+            yield is_ours
         return
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         is_ours = bool(connection.scalar(_TRY_ACQUIRE, key))

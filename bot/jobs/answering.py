@@ -71,10 +71,9 @@ def bind(context: WorkerContext) -> None:
 
 
 def answer(session_id: str) -> None:
-    """Runs the RQ job, in the process that called :func:`bind`::
+    """Runs the RQ job, in a process that called :func:`bind`: ``answer("01890a5d-ac96-774b-bcce-b302099a8057")``.
 
-    answering.bind(context)
-    answering.answer("01890a5d-ac96-774b-bcce-b302099a8057")
+    Whoever finds Postgres away passes the wake-up on, see :mod:`bot.jobs.answers.passing_on`.
     """
     work(_bound[0], UUID(session_id))
 

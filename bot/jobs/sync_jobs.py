@@ -18,10 +18,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observability
 from agent.errors import ModelError, UserError
-from agent.store.database import Database
+from agent.store.database import Database, is_away
 from bot.jobs import job_pool, queue
 from bot.jobs.queue import SyncJob
-from bot.outages import postgres
 from ingest.index.ownership.owner_record import WriterReplaced
 from ingest.index.storage.object_store import BucketProblem
 from ingest.library import Library
@@ -111,7 +110,7 @@ def _run_slice(context: SyncContext, sync_id: UUID, do: Callable[[SyncContext, D
         else:
             _end(context, sync_id, str(error))
     except Exception as error:  # noqa: BLE001  one slice ends here; the clock has it tried again
-        if isinstance(error, SQLAlchemyError) and postgres.is_outage(error):
+        if isinstance(error, SQLAlchemyError) and is_away(error):  # no fault of the sync, however often it happens
             observability.log.warning("sync_cut_off", error_type=type(error).__name__)
             job_pool.rest()
             return

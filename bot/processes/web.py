@@ -184,6 +184,12 @@ class Web:
             calls.setLevel(logging.NOTSET)
         self._sockets = handler
 
+    def look_for_doubted(self) -> None:
+        """Has the clock look for questions that were taken for chatter while Postgres did not answer."""
+        threads = self.intake.threads
+        if threads.take_doubts() and not CatchUpStates(self.redis, self.settings.queue).request(time.time()):
+            threads.note_doubt()  # until Redis is back
+
     def close(self) -> None:
         """Stops receiving, sends pending wake-ups, finishes what was acknowledged, closes connections."""
         if self._sockets:
@@ -274,7 +280,7 @@ def run(settings: BotSettings, database: Database) -> None:
     try:
         web.intake.threads.load(database)
         web.intake.settings.refresh(database)
-        web.intake.settings.watch(database)
+        web.intake.settings.watch(database, beside=web.look_for_doubted)
         server = _listen(settings, web)
         metrics_page.serve_beside(settings, web.metrics, process="web")
         if settings.slack_app_token:

@@ -10,10 +10,10 @@ from uuid import UUID
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observability
+from agent.store.database import is_away
 from bot.jobs import job_pool, queue, turn_endings
 from bot.jobs.context import WorkerContext
 from bot.jobs.readers.final_check import ClaimedTurn
-from bot.outages import postgres
 
 PATIENCE_SECONDS = 60.0  # so long a question waits for a machine that can search
 PAUSE_SECONDS = 2.0
@@ -25,7 +25,7 @@ def pass_wake_on(context: WorkerContext, session_id: UUID, error: SQLAlchemyErro
     Else a machine that is cut off from Postgres would take its share of them, and each would be lost until the
     clock wakes again. Raises the error where it is none of a Postgres that is away, or nobody else could come.
     """
-    if context.turn_queue is None or not postgres.is_outage(error):
+    if context.turn_queue is None or not is_away(error):
         raise error
     observability.log.warning("wake_passed_on", error_type=type(error).__name__)
     job_pool.rest()

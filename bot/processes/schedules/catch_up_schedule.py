@@ -1,5 +1,6 @@
-"""The clock's searches for questions that were missed: at its start, after an outage, when a web process starts,
-and hourly, because no process notices that Slack could reach none.
+"""The clock's searches for questions that were missed: at its start, after an outage, when a web process starts or
+has taken for chatter what it could not look up, and hourly, because no process notices that Slack could reach
+none.
 
 One process begins a workspace's search at a time, and each process does a few at once, for Slack paces them: of a
 thousand workspaces the one that waits longest is next. Redis keeps when a search was asked for, began, and was
@@ -66,12 +67,14 @@ class CatchUpStates:
         """Stores that the search that began then was complete."""
         self.connection.hset(self._key(workspace), "done", repr(begun))
 
-    def request(self, moment: float) -> None:
-        """Asks the clock for a search in every workspace; does nothing while Redis is away."""
+    def request(self, moment: float) -> bool:
+        """Asks the clock for a search in every workspace; returns whether Redis was there to take it."""
         try:
             self.connection.hset(self._key(""), "requested", repr(moment))
         except redis.RedisError as error:
             observability.log.warning("catch_up_not_requested", error_type=type(error).__name__)
+            return False
+        return True
 
     def _key(self, workspace: str) -> str:
         return f"{self.queue_name}:catch-up" + (f":{workspace}" if workspace else "")

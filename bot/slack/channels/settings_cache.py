@@ -8,7 +8,7 @@ while: a workspace or a person may have been forgotten.
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import text
@@ -110,13 +110,16 @@ class SettingsCache:
             self._anew_at = time.monotonic() + ANEW_SECONDS
         return len(known)
 
-    def watch(self, database: Database, *, seconds: float = REFRESH_SECONDS) -> None:
-        """Goes on refreshing, in a thread of its own, until :meth:`close`."""
+    def watch(
+        self, database: Database, *, seconds: float = REFRESH_SECONDS, beside: Callable[[], None] = lambda: None
+    ) -> None:
+        """Goes on refreshing, in a thread of its own, until :meth:`close`; calls ``beside`` each time."""
 
         def run() -> None:
             while not self._closing.wait(seconds):
                 try:
                     self.refresh(database)
+                    beside()
                 except Exception as error:  # noqa: BLE001  what was known counts, and the next look may find more
                     observability.report(error, event="settings_not_read")
 

@@ -2,7 +2,8 @@
 
 Promises that whoever is known as an asker stays one, whatever happens to Postgres: their follow-up is then stored
 or not acknowledged. Everybody else is looked up, because another process may have stored their question; while
-Postgres does not answer they count as chatter, and :mod:`.catch_up` finds what was meant for the bot.
+Postgres does not answer they count as chatter, and that is noted as a doubt: :mod:`.catch_up` is then to look for
+what was meant for the bot.
 """
 
 import threading
@@ -43,6 +44,7 @@ class KnownThreads:
         self._askers: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._lock = threading.Lock()
         self._paused_until = -1.0
+        self._has_doubts = False
 
     def load(self, database: Database) -> None:
         """Loads the latest askers; leaves them out where Postgres does not answer."""
@@ -69,14 +71,25 @@ class KnownThreads:
         if (key, user_id) in self._askers:
             return True
         if self._clock() < self._paused_until:
+            self.note_doubt()
             return False
         try:
             with database.transaction() as transaction:
                 row = transaction.execute(_HAS_ASKED, {"key": key, "user_id": user_id}).one_or_none()
         except SQLAlchemyError as error:
             self._paused_until = self._clock() + PAUSE_SECONDS
+            self.note_doubt()
             observability.log.warning("threads_unknown", error_type=type(error).__name__)
             return False
         if row:
             self.add(key, user_id)
         return row is not None
+
+    def note_doubt(self) -> None:
+        """Notes that a message was taken for chatter which may have been a question."""
+        self._has_doubts = True
+
+    def take_doubts(self) -> bool:
+        """Returns whether there were such messages since this was asked last."""
+        has_doubts, self._has_doubts = self._has_doubts, False
+        return has_doubts

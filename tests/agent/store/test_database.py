@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from agent.store.database import Database, Transaction, is_commit_unknown
+from agent.store.database import Database, Transaction, is_away, is_commit_unknown
 
 
 def cut(database: Database, transaction: Transaction) -> None:
@@ -37,6 +37,40 @@ def statement_refused(database: Database) -> None:
 
 def not_connected(database: Database) -> None:
     commit_cut(Database("postgresql://nobody@127.0.0.1:1/none"))
+
+
+def read_only(database: Database) -> None:
+    with database.transaction() as transaction:
+        transaction.execute(text("SET TRANSACTION READ ONLY"))
+        transaction.execute(text("DELETE FROM turns"))
+
+
+@pytest.mark.parametrize(
+    ("fail", "is_server_away"),
+    [
+        (commit_cut, True),
+        (statement_cut, True),
+        (not_connected, True),
+        (read_only, True),
+        (statement_refused, False),
+    ],
+)
+def test_a_server_that_is_away_is_told_from_a_statement_that_is_wrong(
+    database: Database, fail: Callable[[Database], None], is_server_away: bool
+) -> None:
+    with pytest.raises(DBAPIError) as error:
+        fail(database)
+    assert is_away(error.value) is is_server_away
+
+
+def test_after_a_refused_write_every_connection_is_opened_anew(database: Database) -> None:
+    """It may lead to a primary that was demoted, while the address leads to another server by now."""
+    with database.transaction() as transaction:
+        before = read_pid(transaction)
+    with pytest.raises(DBAPIError):
+        read_only(database)
+    with database.transaction() as transaction:
+        assert read_pid(transaction) != before
 
 
 @pytest.mark.parametrize(

@@ -48,9 +48,12 @@ def test_a_postgres_that_does_not_answer_is_asked_again_after_a_pause(database: 
     now = 0.0
     threads = KnownThreads(clock=lambda: now)
     assert not threads.has_asked(AWAY, KEY, "U1")
+    assert threads.take_doubts()
     assert not threads.has_asked(database, KEY, "U1")  # so that no acknowledgement waits for it, again and again
+    assert threads.take_doubts()
     now = PAUSE_SECONDS
     assert threads.has_asked(database, KEY, "U1")
+    assert not threads.take_doubts()
 
 
 @pytest.mark.parametrize("n", [1, 3])
