@@ -12,7 +12,6 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -192,7 +191,20 @@ def get(url: str | urllib.request.Request) -> tuple[int, dict[str, Any]]:
 def free_port() -> int:
     """A port that stays free until a process listens there: the system gives it to nobody who connects."""
     for port in random.sample(PORTS, 100):
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
+        if _is_free(port):
             return port
     raise AssertionError("no port is free")
+
+
+def free_ports(n: int) -> int:
+    """Returns the first of ``n`` free ports one after the other."""
+    return next(first for first in iter(free_port, 0) if all(_is_free(first + i) for i in range(n)))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
