@@ -12,7 +12,6 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -164,9 +163,7 @@ class System:
 
     def logs(self) -> str:
         """What the processes said, for a failure's report."""
-        return "\n".join(
-            f"--- {log.name}\n{log.read_text()[-4000:]}" for log in sorted(self.folder.rglob("*.log"))
-        )
+        return "\n".join(f"--- {log.name}\n{log.read_text()[-4000:]}" for log in sorted(self.folder.glob("*.log")))
 
     def _end(self, role: str, number: int) -> None:
         process = self.running[role][-1]
@@ -194,8 +191,7 @@ def get(url: str | urllib.request.Request) -> tuple[int, dict[str, Any]]:
 def free_port() -> int:
     """A port that stays free until a process listens there: the system gives it to nobody who connects."""
     for port in random.sample(PORTS, 100):
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
+        if _is_free(port):
             return port
     raise AssertionError("no port is free")
 

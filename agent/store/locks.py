@@ -72,9 +72,7 @@ def try_acquire(database: Database, name: str) -> Iterator[bool]:
     if not database.keeps_sessions:
         with database.transaction() as transaction:
             is_ours = bool(transaction.scalar(_TRY_LOCK, key))
-            transaction.execute(
-                _STAY_OPEN
-            )  # last: the portal of a SELECT keeps its snapshot, and so holds up vacuum
+            transaction.execute(_STAY_OPEN)  # last: a SELECT's portal keeps its snapshot, which holds up vacuum
             yield is_ours
         return
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
