@@ -188,3 +188,17 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def free_ports(n: int) -> int:
+    """Returns the first of ``n`` free ports one after the other."""
+    return next(first for first in iter(free_port, 0) if all(_is_free(first + i) for i in range(n)))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bot.simulator import ADA, HELP
 from tests.scripted_model import Fail, Line, Say, ScriptedModel
-from tests.system import QUESTION, WAIT_SECONDS, System, free_port
+from tests.system import QUESTION, WAIT_SECONDS, System, free_ports
 
 TOKEN = "a-token-of-prometheus"
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -51,19 +51,10 @@ def value(samples: Samples, name: str, **labels: str) -> float:
     return sum(n for (named, own), n in samples.items() if named == name and labels.items() <= dict(own).items())
 
 
-def is_free(port: int) -> bool:
-    with socket.socket() as one:
-        try:
-            one.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
 @pytest.fixture
 def port(world: System) -> int:
     """Where the web process tells its metrics; the worker's is one above, the clock's two."""
-    port = next(first for first in iter(free_port, 0) if all(is_free(first + n) for n in range(3)))
+    port = free_ports(3)
     world.env |= {"DOCENT_METRICS_PORT": str(port), "DOCENT_METRICS_TOKEN": TOKEN}
     return port
 

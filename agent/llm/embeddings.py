@@ -16,7 +16,9 @@ from agent.llm import models
 from agent.llm.litellm_setup import Response, litellm
 from agent.llm.model_names import split_address
 from agent.llm.provider_errors import translate
+from agent.observability import measures
 from agent.retry import Retries, RetryPolicy
+from agent.types import Usage
 
 MAX_TEXTS = 96  # of one request: the limit of the strictest of the usual providers
 MAX_CHARS = 200_000  # of one request, ~50,000 tokens; OpenAI takes 300,000 tokens, Voyage 120,000
@@ -87,9 +89,12 @@ def embed(
                 **({"api_base": api_base} if api_base else {}),
             )
 
-        response = _retry(call, name, policy, sleep)
+        with measures.count_call(name) as measured:
+            response = _retry(call, name, policy, sleep)
+            n = int(getattr(response.usage, "prompt_tokens", 0) or 0)
+            measured.finish(Usage(n, cost_usd=n * price_usd if price_usd else None))
         vectors += _check(sorted(response.data, key=lambda row: row["index"]), len(batch))
-        n_tokens += int(getattr(response.usage, "prompt_tokens", 0) or 0)
+        n_tokens += n
     if len({len(vector) for vector in vectors}) > 1:
         raise ModelError(f"'{name}' gave vectors of different lengths")
     return EmbeddingResponse(vectors, n_tokens, None if price_usd is None else n_tokens * price_usd)
@@ -117,11 +122,14 @@ def rerank(
             **({"api_base": api_base} if api_base else {}),
         )
 
-    response = _retry(call, name, policy, time.sleep)
+    with measures.count_call(name) as measured:
+        response = _retry(call, name, policy, time.sleep)
+        cost_usd = _rerank_cost(name, response)
+        measured.finish(Usage(cost_usd=cost_usd))
     scores = [0.0] * len(texts)
     for result in response.results or ():
         scores[result["index"]] = float(result["relevance_score"])
-    return scores, _rerank_cost(name, response)
+    return scores, cost_usd
 
 
 def _batches(texts: Sequence[str]) -> Iterator[list[str]]:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
+from agent.errors import ModelError
 from agent.observability import metrics, tracing
 from agent.observability.metrics import Metric, MetricKind
 from agent.observability.tracing import SpanRole
@@ -38,7 +39,7 @@ LEASES_LOST = Metric(
 MODEL_CALLS = Metric(
     MetricKind.COUNTER,
     "docent_model_calls",
-    "Calls of language models, by how they ended: ok, failed, timeout, stopped",
+    "Calls of language, embedding and rerank models, by how they ended: ok, failed, timeout, stopped",
     ["model", "outcome"],
 )
 MODEL_SECONDS = Metric(
@@ -53,7 +54,7 @@ MODEL_TOKENS = Metric(
 MODEL_USD = Metric(MetricKind.COUNTER, "docent_model_usd", "Dollars that model calls cost", ["model"])
 
 
-class ChatCall:
+class MeasuredCall:
     """One model call, as metrics and traces see it. Without :meth:`finish` and :meth:`fail` it was stopped."""
 
     def __init__(self, model: str) -> None:
@@ -62,7 +63,7 @@ class ChatCall:
         self.attributes: dict[str, tracing.Attribute | None] = {}
         self.error: Exception | None = None
 
-    def finish(self, usage: Usage, *, finish_reason: str | None) -> None:
+    def finish(self, usage: Usage, *, finish_reason: str | None = None) -> None:
         """Notes that the model answered."""
         self.outcome, self.usage = "ok", usage
         if finish_reason:
@@ -84,9 +85,9 @@ class ChatCall:
 
 
 @contextmanager
-def chat(model: str, *, purpose: str, max_tokens: int) -> Iterator[ChatCall]:
+def chat(model: str, *, purpose: str, max_tokens: int) -> Iterator[MeasuredCall]:
     """Counts and traces the model call inside the ``with``, which may be part of a generator."""
-    call = ChatCall(model)
+    call = MeasuredCall(model)
     provider, _, name = model.partition("/") if "/" in model else ("openai", "", model)
     asked: tracing.Attributes = {
         "gen_ai.operation.name": "chat",
@@ -104,6 +105,19 @@ def chat(model: str, *, purpose: str, max_tokens: int) -> Iterator[ChatCall]:
         if call.error:
             span.fail(call.error)
         span.end()
+
+
+@contextmanager
+def count_call(model: str) -> Iterator[MeasuredCall]:
+    """Counts the call of an embedding or rerank model inside the ``with``."""
+    call = MeasuredCall(model)
+    try:
+        yield call
+    except ModelError as error:
+        call.fail(Usage(), error, is_timeout=error.is_timeout)
+        raise
+    finally:
+        call.count()
 
 
 @contextmanager

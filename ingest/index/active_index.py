@@ -18,6 +18,7 @@ from ingest.embedding.embedder import Embedder
 from ingest.index.mirror.index_mirror import IndexMirror
 from ingest.index.mirror.written_version import WrittenVersion
 from ingest.index.ownership.index_writer import IndexWriter
+from ingest.index.ownership.owner_record import WriterReplaced
 from ingest.index.storage import object_store, outages
 from ingest.index.table import TABLE, Index
 from ingest.settings import LOCAL_EMBEDDING_MODELS, IngestSettings
@@ -125,10 +126,14 @@ class ActiveIndex:
 
     def optimize(self) -> None:
         """Makes the active table quick to search; a failure is counted and told by ``docent doctor``, because what
-        was written is there all the same, and the next sync tries again. The caller is alone."""
+        was written is there all the same, and the next sync tries again. That another process writes by now is no
+        failure: it optimizes what both wrote. The caller is alone."""
         problem = None
         try:
             self.current().index.optimize()
+        except WriterReplaced:
+            observability.log.warning("index_writer_replaced")
+            return
         except (UserError, RuntimeError, OSError, ValueError) as error:
             problem = str(error) if isinstance(error, UserError) else outages.shorten_first_line(error)
             observability.log.warning("index_not_optimized", error_type=type(error).__name__)

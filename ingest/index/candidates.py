@@ -18,6 +18,7 @@ from ingest.index.closeness import FEWEST_SAMPLED, SAMPLED, standardize
 from ingest.index.filters import ChunkFilter
 
 MAX_BYTES = 40_000_000  # cached: 10,000 rows with vectors of 256 numbers
+MAX_COUNTS = 10_000  # cached: of so many filters
 TEXTS_BYTES = 3_000  # of a row's fields, on average
 COLUMNS = [
     "chunk_id", "document_id", "source", "url", "title", "heading_path", "text", "position", "search_text",
@@ -70,6 +71,8 @@ class RowCache:
         self._sample: Matrix | None = None
         self._sampled_version: object = None
         self._n_when_sampled = 0
+        self._counted_version: object = None
+        self._counts: dict[int, int] = {}  # by the filter's hash: of many readers a filter is long
         self._has_terms: tuple[object, bool] = None, False
 
     async def has_terms(self, table: Any) -> bool:
@@ -79,6 +82,16 @@ class RowCache:
             self._has_terms = version, await lancedb_runtime.has_terms(table)
         return self._has_terms[1]
 
+    async def count(self, table: Any, where: str = "") -> int:
+        """Counts the rows that a filter lets through, or all; counts once a version."""
+        version = await table.version()
+        if version != self._counted_version or len(self._counts) >= MAX_COUNTS:
+            self._counted_version, self._counts = version, {}
+        key = hash(where)
+        if key not in self._counts:
+            self._counts[key] = int(await table.count_rows(where or None))
+        return self._counts[key]
+
     async def sample(self, table: Any) -> Matrix:
         """Returns the vectors of rows spread evenly over the table, float32 ``(at most SAMPLED, dim)``.
 
@@ -87,7 +100,7 @@ class RowCache:
         """
         version = await table.version()
         if self._sample is None or version != self._sampled_version:
-            n_rows = await table.count_rows()
+            n_rows = await self.count(table)
             if self._sample is None or not self._n_when_sampled / 2 < n_rows < self._n_when_sampled * 2:
                 self._sample, self._n_when_sampled = await _read_sample(table, n_rows), n_rows
             self._sampled_version = version
@@ -129,7 +142,7 @@ async def find_by_words_and_meaning(
     """
     bm25, nearest = await asyncio.gather(
         score_by_words(table, query, terms, scope=scope, limit=limit, cache=cache),
-        query_nearest(table, vector, scope, limit).select(["_rowid", "_distance"]).to_arrow(),
+        _find_nearest(table, vector, scope=scope, limit=limit, cache=cache),
     )
     rows = await cache.rows(table, list(dict.fromkeys([*bm25, *nearest["_rowid"].to_pylist()])))
     sample = await cache.sample(table)
@@ -166,10 +179,22 @@ async def list_columns(table: Any) -> list[str]:
     return [name for name in COLUMNS if name in there]
 
 
-def query_nearest(table: Any, vector: Matrix, scope: ChunkFilter, limit: int) -> Any:
-    """Builds a query for the nearest vectors: approximate where there is a vector index, else exact."""
-    query = table.query().nearest_to(vector).distance_type("cosine").nprobes(lancedb_runtime.N_PROBES)
+async def query_nearest(table: Any, vector: Matrix, scope: ChunkFilter, limit: int, cache: RowCache) -> Any:
+    """Builds a query for the nearest vectors: approximate where there is a vector index, else exact.
+
+    Exact, too, for somebody who may read little of a large index: that little lies in too many partitions.
+    """
+    n_rows = await cache.count(table)
+    query = table.query().nearest_to(vector).distance_type("cosine").nprobes(lancedb_runtime.count_probes(n_rows))
+    is_large = n_rows >= lancedb_runtime.VECTOR_INDEX_FROM
+    if is_large and await cache.count(table, scope.where) <= lancedb_runtime.EXACT_UP_TO:
+        query = query.bypass_vector_index()
     return query.where(scope.where).limit(limit)
+
+
+async def _find_nearest(table: Any, vector: Matrix, *, scope: ChunkFilter, limit: int, cache: RowCache) -> Any:
+    query = await query_nearest(table, vector, scope, limit, cache)
+    return await query.select(["_rowid", "_distance"]).to_arrow()
 
 
 async def _score(table: Any, text: str, column: str, *, scope: ChunkFilter, limit: int) -> dict[int, float]:

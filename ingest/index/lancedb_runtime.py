@@ -7,6 +7,8 @@ use. Imported when first needed: it takes a second.
 
 import asyncio
 import ctypes
+import math
+import os
 import sys
 import threading
 import warnings
@@ -27,8 +29,11 @@ TAG_MARGIN = timedelta(minutes=5)  # a tagged version is to be younger than what
 VECTOR_INDEX_FROM = 30_000  # chunks; below, an exact scan takes ~10 ms and misses nothing
 # A number of a vector takes eight bits in the index. Of 92,000 chunks of random sentences all partitions are then
 # searched for 80 in 6 ms, with the nearest ten among them (1.00); three quarters of them in 5 (.99). With 32 bits
-# it is 10 and 8 ms (1.00, .99), and the index takes 140 MB more to make.
-N_PARTITIONS, N_PROBES = 64, 64
+# it is 10 and 8 ms (1.00, .99), and the index takes 140 MB more to make. Of a million, a quarter of the partitions
+# has the nearest ten among 80 (.99; an eighth .95), also of those that a tenth of the readers may read (.99; .94).
+FEWEST_PARTITIONS = 64
+CHUNKS_PER_PARTITION = 2_000
+EXACT_UP_TO = 5_000  # chunks that somebody may read: of so few, all vectors are compared in a few milliseconds
 REBUILD_SHARE = 0.02  # of the chunks; so many new ones are worth 2 s for a vector index that fits them
 ADDED_TEXTS = ("language", "terms")  # columns that an earlier release's table lacks, and that may be empty
 # LanceDB's own are three minutes of trying, during which a writer that is cut off keeps all others waiting.
@@ -38,6 +43,9 @@ BUCKET_OPTIONS = {
     "client_max_retries": "2",
     "client_retry_timeout": "10",
 }
+# Where a filter leaves at most this share of the rows, in percent, LanceDB scores each of them. Its own share, 10,
+# makes full text four times as slow for readers of a tenth of a million chunks as for readers of all.
+SCORE_ALL_UP_TO = {"LANCE_FLAT_SEARCH_PERCENT_THRESHOLD": "1"}
 REST_CLIENT = "lance_namespace_urllib3_client"
 _MODEL = b"docent.embedding_model"
 _KEY = b"lance-schema:unenforced-primary-key:position"
@@ -49,6 +57,8 @@ T = TypeVar("T")
 def lancedb() -> Any:
     """Imports LanceDB; the first time takes a second."""
     _leave_out_rest_client()
+    for name, value in SCORE_ALL_UP_TO.items():
+        os.environ.setdefault(name, value)  # read with the first search
     import lancedb
     import lancedb.index
 
@@ -80,6 +90,17 @@ def _leave_out_rest_client() -> None:
     spec = find_spec(REST_CLIENT)
     if spec and spec.submodule_search_locations:
         sys.modules.setdefault(REST_CLIENT, module_from_spec(spec))
+
+
+def count_partitions(n_chunks: int) -> int:
+    """Returns into how many partitions a vector index of so many chunks is cut: a power of two."""
+    wanted = max(n_chunks / CHUNKS_PER_PARTITION, FEWEST_PARTITIONS)
+    return 1 << round(math.log2(wanted))
+
+
+def count_probes(n_chunks: int) -> int:
+    """Returns how many partitions a search reads: a quarter of them, and all where there are few."""
+    return max(FEWEST_PARTITIONS, count_partitions(n_chunks) // 4)
 
 
 def chunk_schema(dimension: int, model: str) -> pa.Schema:
@@ -211,7 +232,7 @@ async def optimize(table: Any, *, keep_versions: timedelta) -> None:
     """
     n_chunks = await table.count_rows()
     if n_chunks >= VECTOR_INDEX_FROM and await _n_unindexed(table) > REBUILD_SHARE * n_chunks:
-        config = lancedb().index.IvfSq(distance_type="cosine", num_partitions=N_PARTITIONS)
+        config = lancedb().index.IvfSq(distance_type="cosine", num_partitions=count_partitions(n_chunks))
         await table.create_index("vector", config=config)
     await table.optimize(cleanup_older_than=await _choose_age(table, keep_versions))
     with suppress(OSError, AttributeError):  # not glibc

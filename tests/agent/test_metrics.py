@@ -3,17 +3,22 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
+from agent.errors import ModelError
+from agent.llm import embeddings
 from agent.observability import measures, metrics, tracing
 from agent.observability.metrics import Metric, MetricKind, Reading
 from agent.settings import AgentSettings
 from agent.store.database import Database
 from agent.types import Usage
+from tests.scripted_embeddings import ScriptedEmbeddings
+from tests.scripted_model import Fail
 from tests.system import ROOT
 
 SEEN = Metric(MetricKind.COUNTER, "test_seen", "Seen", ["kind"])
@@ -148,6 +153,23 @@ def test_a_model_call_counts_however_it_ends(registry: CollectorRegistry) -> Non
         assert f'docent_model_calls_total{{model="openai/a",outcome="{outcome}"}} 1.0' in told
     for kind, n in (("prompt", 15), ("cached", 4), ("completion", 3)):
         assert f'docent_model_tokens_total{{kind="{kind}",model="openai/a"}} {n}.0' in told
+
+
+def test_calls_of_an_embedding_model_count_with_their_tokens_and_dollars(
+    registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    with ScriptedEmbeddings() as model:
+        name, price_usd = model.named("words"), Decimal("0.001")
+        embeddings.embed(name, ["two words"] * 100, price_usd=price_usd)
+        model.fail = lambda n: Fail(400)
+        with pytest.raises(ModelError):
+            embeddings.embed(name, ["two words"], price_usd=price_usd)
+    told = read(registry)
+    assert 'docent_model_calls_total{model="openai/words",outcome="ok"} 2.0' in told
+    assert 'docent_model_calls_total{model="openai/words",outcome="failed"} 1.0' in told
+    assert 'docent_model_tokens_total{kind="prompt",model="openai/words"} 200.0' in told
+    assert 'docent_model_usd_total{model="openai/words"} 0.2' in told
 
 
 def test_without_the_extra_a_line_says_what_to_install(

@@ -22,6 +22,7 @@ from tests.bench.comparison import comparison, comparison_slow
 from tests.bench.figures import N_ADDITIONS, measure_unit
 from tests.bench.machines import machines
 from tests.bench.memory import memory, memory_small
+from tests.bench.million import million
 from tests.bench.office import Office
 from tests.bench.retrieval import retrieval
 from tests.bench.stopping import stopping
@@ -30,6 +31,7 @@ PARTS = {
     "loop": parts.loop,
     "latency": parts.latency,
     "socket_mode": parts.socket_mode,
+    "metrics": parts.metrics,
     "comparison": comparison,
     "comparison_slow": comparison_slow,
     "burst": parts.burst,
@@ -42,6 +44,7 @@ PARTS = {
     "reading": documents.reading,
     "searching": documents.searching,
     "scale": documents.scale,
+    "million": million,
     "retrieval": retrieval,
     "bucket": bucket,
     "audiences": audiences,

@@ -21,7 +21,7 @@ from ingest.access import reader_sets
 from ingest.documents.chunking import split_sentences
 from ingest.embedding.embedder import Embedder
 from ingest.index import lancedb_runtime
-from ingest.index.candidates import query_nearest
+from ingest.index.candidates import RowCache, query_nearest
 from ingest.index.filters import ChunkFilter
 from ingest.index.table import Index
 from ingest.library import Library
@@ -185,7 +185,7 @@ def _recall(index: Index, scope: ChunkFilter) -> float:
 
 async def _nearest(index: Index, scope: ChunkFilter, vector: Any, *, is_exact: bool) -> set[str]:
     table = await lancedb_runtime.open_table(index.address, index.table)
-    query = query_nearest(table, vector, scope, 10)
+    query = await query_nearest(table, vector, scope, 10, RowCache())
     if is_exact:
         query = query.bypass_vector_index()
     return {row["chunk_id"] for row in (await query.select(["chunk_id"]).to_arrow()).to_pylist()}

@@ -4,7 +4,9 @@ import signal
 import statistics
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 import psutil
@@ -13,6 +15,7 @@ from bot.simulator import HELP, FaultRule
 from tests.bench.figures import Row
 from tests.bench.office import ANSWER, Office
 from tests.scripted_model import Say
+from tests.system import free_ports
 
 N_LATENCY = 100
 N_BURST = 200
@@ -21,6 +24,7 @@ N_CRASH = 10
 N_FAULTS = 100
 SLOW_ANSWER = "word " * 38 + "hours [1]."
 ROLES = ("web", "worker", "clock")
+SCRAPE_SECONDS = 2
 
 
 def latency(office: Office) -> Iterator[Row]:
@@ -57,6 +61,27 @@ def socket_mode(office: Office) -> Iterator[Row]:
     for row in latency(office):
         if row.name.startswith(("event", "CPU")):
             yield row._replace(name=f"Socket Mode: {row.name}")
+
+
+def metrics(office: Office) -> Iterator[Row]:
+    """The same while Prometheus asks every process for its metrics, thirty times as often as by default."""
+    port = free_ports(len(ROLES))
+    office.env |= {"DOCENT_METRICS_PORT": str(port)}
+    done = threading.Event()
+
+    def scrape() -> None:
+        while not done.wait(SCRAPE_SECONDS):
+            for n in range(len(ROLES)):
+                with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port + n}/metrics") as answer:
+                    answer.read()
+
+    scraping = threading.Thread(target=scrape)
+    scraping.start()
+    for row in latency(office):
+        if row.name.startswith(("event", "CPU", "PSS")):
+            yield row._replace(name=f"with metrics: {row.name}")
+    done.set()
+    scraping.join()
 
 
 def burst(office: Office) -> Iterator[Row]:

@@ -156,16 +156,6 @@ def test_an_address_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
         put(Index(str(tmp_path / "file"), embedding_model="static"), "a", "apples")
 
 
-@pytest.mark.soak
-def test_a_large_index_is_searched_by_its_vector_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lancedb_runtime, "VECTOR_INDEX_FROM", 1_000)
-    index = Index(str(tmp_path / "i"), embedding_model="static")
-    texts = [f"item {i} of the list number {i * 7}" for i in range(2_000)]
-    index.replace(["a"], [chunk("a", i, text) for i, text in enumerate(texts)], embed(texts))
-    index.optimize()
-    assert "item 77 of the list number 539" in found(index, "item 77 of the list number 539")
-
-
 def test_a_process_that_has_used_an_index_must_not_fork_workers(tmp_path: Path) -> None:
     put(Index(str(tmp_path), embedding_model="static"), "a", "one")
     with pytest.raises(RuntimeError, match="before the workers are forked"):
