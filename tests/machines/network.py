@@ -38,10 +38,13 @@ def why_not() -> str:
     if os.geteuid():
         return "network namespaces need root, in a container with CAP_NET_ADMIN and CAP_SYS_ADMIN"
     name = f"docent-probe-{os.getpid()}"
-    made = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)
-    if made.returncode:
-        return f"network namespaces are not permitted here ({made.stderr.strip()}): grant CAP_SYS_ADMIN"
-    _run("ip", "netns", "delete", name)
+    try:
+        _run("ip", "netns", "add", name)
+        _run("ip", "-netns", name, "link", "add", "one", "type", "veth", "peer", "name", "other")
+    except RuntimeError as error:
+        return f"network namespaces are not permitted here ({error}): grant CAP_NET_ADMIN and CAP_SYS_ADMIN"
+    finally:
+        subprocess.run(["ip", "netns", "delete", name], capture_output=True, check=False)
     return ""
 
 
