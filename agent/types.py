@@ -91,6 +91,7 @@ class EndReason(StrEnum):
     BUDGET = "budget"
     # the model
     NO_ANSWER = "no_answer"
+    NOT_SEARCHED = "not_searched"  # every look-up failed: what the documents say is not known
     PROVIDER_DOWN = "provider_down"
     # ended outside the loop, by bot.jobs
     GREETING = "greeting"

@@ -35,7 +35,7 @@ def conclude(recorder: TurnRecorder, config: AgentConfig, *, over_budget: str) -
         notice = _quoted_notice(recorder.end_reason, over_budget, is_quoted=is_quoted)
     else:
         notice = say(notices.NO_MODEL) if is_quoted else ""
-    reason = EndReason.ANSWERED if is_quoted else EndReason.NO_EVIDENCE
+    reason = EndReason.ANSWERED if is_quoted else _explain_nothing(recorder)
     return Finished(text, recorder.end_reason or reason, notice, cited)
 
 
@@ -49,14 +49,21 @@ def _conclude_settled(recorder: TurnRecorder) -> Finished:
 def _judge(recorder: TurnRecorder, config: AgentConfig, over_budget: str) -> Finished:
     text = str(recorder.messages[-1].get("content") or "")
     verdict = grounding.judge(text, recorder.sources, recorder.finished, config.tools)
-    reason = EndReason.NO_EVIDENCE if verdict.reason is EndReason.UNCITED else verdict.reason
+    is_without = verdict.reason in {EndReason.UNCITED, EndReason.NO_EVIDENCE}
+    reason = _explain_nothing(recorder) if is_without else verdict.reason
     end = recorder.end_reason
     if end is EndReason.BUDGET:
         notice = say(BUDGET_AND_MORE, budget=over_budget, more=say(notices.BUDGET_INCOMPLETE))
     else:
-        notice = _say_known(notices.BY_REASON.get(end or verdict.reason))
+        known = reason if reason is EndReason.NOT_SEARCHED else verdict.reason
+        notice = _say_known(notices.BY_REASON.get(end or known))
     said = join([_say_known(notices.CUT_OFF.get(recorder.transcript.finish_reason)), notice])
     return Finished(verdict.text, end or reason, said, verdict.cited, verdict.closest)
+
+
+def _explain_nothing(recorder: TurnRecorder) -> EndReason:
+    """Returns why an answer rests on no document: they do not say, or could not be asked."""
+    return EndReason.NOT_SEARCHED if grounding.is_unknown(recorder.finished) else EndReason.NO_EVIDENCE
 
 
 def _quoted_notice(end: EndReason | None, over_budget: str, *, is_quoted: bool) -> str:

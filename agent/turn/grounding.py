@@ -59,6 +59,11 @@ def is_weak(finished: Sequence[FinishedCall], tools: Mapping[str, Tool]) -> bool
     return not is_near and not _has_other_results(finished, tools)
 
 
+def is_unknown(finished: Sequence[FinishedCall]) -> bool:
+    """Returns whether look-ups were begun and every one failed, so that nothing is known of the documents."""
+    return bool(finished) and not any(call.outcome.has_data for call in finished)
+
+
 def judge(
     text: str,
     sources: Iterable[CitedPassage],

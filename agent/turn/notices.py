@@ -16,6 +16,10 @@ BY_REASON: Mapping[EndReason, str] = {
     EndReason.PROVIDER_DOWN: mark(
         "The language model cannot be reached now, so this is quoted directly from the documents."
     ),
+    EndReason.NOT_SEARCHED: mark(
+        "The documents could not be searched just now, so what they say about this is not known. Please ask again "
+        "in a moment."
+    ),
     EndReason.UNCITED: mark("Nothing above is taken from the documents."),
     EndReason.WEAK_EVIDENCE: mark(
         "I am not sure of this: what I found in the documents fits the question only loosely."

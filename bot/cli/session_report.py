@@ -33,6 +33,7 @@ REASONS = {
     "time": "stopped because time ran out",
     "no_answer": "the model gave no proper answer",
     "provider_down": "no model could be reached",
+    "not_searched": "the documents could not be searched",
     "stopped": "stopped by a person",
     "withdrawn": "taken back by the person",
     "too_long": "the question was too long",

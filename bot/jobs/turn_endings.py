@@ -38,7 +38,14 @@ ASKED_IN_SLACK = frozenset(Origin)
 BEGIN_A_THREAD = frozenset({Origin.MENTION, Origin.REACTION, Origin.CHANNEL})  # where others may join in
 # An answer that ends so is of no use to somebody who did not ask the bot.
 SAYS_NOTHING = frozenset(
-    {EndReason.NO_EVIDENCE, EndReason.WEAK_EVIDENCE, EndReason.UNCITED, EndReason.SMALL_TALK, EndReason.NO_ANSWER}
+    {
+        EndReason.NO_EVIDENCE,
+        EndReason.WEAK_EVIDENCE,
+        EndReason.UNCITED,
+        EndReason.SMALL_TALK,
+        EndReason.NO_ANSWER,
+        EndReason.NOT_SEARCHED,
+    }
 )
 # The model said all that it would.
 IS_WHOLE = frozenset(

@@ -33,6 +33,10 @@ from tools.extractive.statements import Statement, list_statements
 SEARCH, LIST, READ = "search_docs", "list_documents", "read_document"
 THREAD, ATTACHED = "thread_history", "attached_messages"
 NOTHING_FOUND = mark("I found nothing about this in the documents.")
+NOT_SEARCHED = mark(
+    "I could not search the documents just now, so I do not know what they say about this. Please ask again in a "
+    "moment."
+)
 MAX_CHARS = 600  # of quoted text; an answer in Slack should fit on a telephone's screen
 PART_SHARE = 0.3  # of that for each part of a question; the rest is for what fits the whole
 MAX_STATEMENTS = 8
@@ -113,7 +117,7 @@ def quote(asked: str, evidence: Sequence[JsonObject], *, background: str = "") -
     sources = [(source, result) for result in evidence for source in _read_passages(result)]
     statements = [s for source, result in sources for s in list_statements(source, _keywords(source, result))]
     if not statements:
-        return Quotation(say_in_answer(NOTHING_FOUND), is_refusal=True)
+        return Quotation(_say_nothing(evidence), is_refusal=True)
     parts = question.split(asked, background)
     features = extract(statements, question.choose_language(parts, (s.text for s in statements)))
     answered = find_answered(parts, features, _not_found(evidence))
@@ -176,8 +180,14 @@ def quote_contacts(evidence: Sequence[JsonObject]) -> Quotation:
     if chosen:
         return Quotation(render([statements[i] for i in chosen]))
     pages = _list_pages(sources, _gaps(evidence))
-    said = say_in_answer(NAMES_NOBODY, pages=pages) if pages else say_in_answer(NOTHING_FOUND)
+    said = say_in_answer(NAMES_NOBODY, pages=pages) if pages else _say_nothing(evidence)
     return Quotation(said, is_refusal=True)
+
+
+def _say_nothing(evidence: Sequence[JsonObject]) -> str:
+    """Says that nothing was found, or that nothing could be looked up, which is another thing."""
+    has_failed = bool(evidence) and all("error" in result for result in evidence)
+    return say_in_answer(NOT_SEARCHED if has_failed else NOTHING_FOUND)
 
 
 def quote_section(section: NamedSection, evidence: Sequence[JsonObject]) -> Quotation | None:

@@ -33,6 +33,7 @@ THUMBS = {1: "👍", -1: "👎"}
 OUTCOMES = {
     EndReason.NO_EVIDENCE: mark("not in the documents"),
     EndReason.WEAK_EVIDENCE: mark("hardly in the documents"),
+    EndReason.NOT_SEARCHED: mark("not searched"),
     EndReason.STOPPED: mark("stopped"),
     EndReason.NOT_ALLOWED: mark("not answered there"),
     EndReason.TOO_LONG: mark("too long"),

@@ -2,9 +2,11 @@
 
 import pytest
 
+from agent.errors import ToolError
 from agent.llm import local_provider
 from agent.llm.request import Model
 from agent.settings import EXTRACTIVE_MODEL
+from agent.tools import ToolContext, ToolResult, tool
 from agent.turn import loop, notices
 from agent.turn.events import Finished
 from agent.types import EndReason, Limit, Message
@@ -69,6 +71,31 @@ def test_that_it_is_quoted_is_said_only_where_something_is(
         assert message is not SMALL_TALK or end.notice == ""
         if not is_model_away or message is SMALL_TALK:
             assert end.reason == reason
+
+
+@tool(only_passages=True)
+def look_up_in_vain(query: str, *, context: ToolContext) -> ToolResult:
+    """Fails, as a search does whose index is away."""
+    raise ToolError("The index cannot be reached.")
+
+
+@pytest.mark.parametrize("said", ["It is 5 days.", "[not in the documents]\nThey do not say."])
+def test_what_could_not_be_looked_up_is_not_said_to_be_missing_in_the_documents(
+    asked: Asked, model: ScriptedModel, said: str
+) -> None:
+    asked.tools = {"look_up": look_up_in_vain}
+    model.script = lambda request: Say(said)
+    turn = asked.ask()
+    for end in (asked.answer(turn), asked.answer(turn)):
+        assert (end.reason, end.notice) == ("not_searched", notices.BY_REASON[EndReason.NOT_SEARCHED])
+
+
+def test_a_refusal_of_the_own_model_without_a_look_up_that_succeeded_is_no_word_about_the_documents(
+    asked: Asked,
+) -> None:
+    local_provider.register(lambda messages, tools, choice: REFUSAL)
+    asked.models, asked.tools = [Model(EXTRACTIVE_MODEL)], {"look_up": look_up_in_vain}
+    assert asked.answer().reason == "not_searched"
 
 
 def test_small_talk_of_a_model_needs_no_mark_where_nothing_was_looked_up(

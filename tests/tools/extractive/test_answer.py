@@ -12,7 +12,15 @@ from agent.types import Audience, Message, ToolSchema
 from ingest.library import Library
 from ingest.settings import IngestSettings
 from tests.library import sync_folder
-from tools.extractive.answer import NOTHING_FOUND, UNSURE, Quotation, complete, quote
+from tools.extractive.answer import (
+    NOT_SEARCHED,
+    NOTHING_FOUND,
+    UNSURE,
+    Quotation,
+    complete,
+    quote,
+    quote_contacts,
+)
 from tools.extractive.follow_ups import find_background, rewrite
 from tools.extractive.rendering import render
 from tools.extractive.statements import Statement
@@ -54,6 +62,13 @@ def test_without_evidence_it_searches() -> None:
 def test_without_evidence_and_without_search_it_says_so(tools: list[Any], choice: str | None) -> None:
     message = complete([{"role": "user", "content": "Parking?"}], tools, choice)
     assert (message["content"], message["is_refusal"]) == (NOTHING_FOUND, True)
+
+
+@pytest.mark.parametrize("asked", ["How many days of leave?", "Who can I ask about this?"])
+def test_where_every_look_up_failed_it_does_not_say_what_the_documents_say(asked: str) -> None:
+    failed = [{"error": "This tool took too long."}]
+    assert quote(asked, failed) == quote_contacts(failed) == Quotation(NOT_SEARCHED, is_refusal=True)
+    assert quote(asked, [*failed, {"found": 0}]).text == NOTHING_FOUND
 
 
 def test_the_evidence_of_opening_calls_is_enough() -> None:
@@ -213,7 +228,7 @@ def test_odd_evidence_does_no_harm() -> None:
     for text in ("", "   ", "|", "| a |\n|---|", "```\nopen", "- ", "[1]", "?" * 3_000, "a " * 20_000):
         assert isinstance(answer("what?", evidence(passage(1, text))), str)
     assert answer("", evidence(passage(1, LEAVE)))
-    assert quote("🙂", [{"error": "failed"}]) == Quotation(NOTHING_FOUND, is_refusal=True)
+    assert quote("🙂", [{"error": "failed"}]) == Quotation(NOT_SEARCHED, is_refusal=True)
 
 
 @pytest.mark.parametrize(
