@@ -3,6 +3,7 @@
 DocentError
 ├── UserError             shown to the person, verbatim (Slack or terminal)
 │   ├── SettingsError     a setting is missing or wrong; the process ends with exit code 2
+│   ├── NoFolder          a folder to be read in is not on this machine (ingest.sources.folder)
 │   ├── NoIndex           nothing was ever written at the index's address (ingest.index.table)
 │   ├── BucketProblem     the index's bucket is away or refuses (ingest.index.storage.object_store)
 │   ├── IndexOlder        a bucket has an older index than was written last (ingest.index.mirror.index_mirror)

@@ -104,7 +104,7 @@ def test_stop_is_heard_while_the_model_says_nothing_at_all(world: System, model:
     never.set()
 
 
-@pytest.mark.parametrize("on", ["question", "answer"])
+@pytest.mark.parametrize("on", ["question", pytest.param("answer", marks=pytest.mark.soak)])
 def test_a_cross_by_the_asker_stops_as_the_button_does(world: System, model: ScriptedModel, on: str) -> None:
     never = threading.Event()
     model.script = lambda request: Hang(never)

@@ -62,7 +62,7 @@ def model(world: System) -> Iterator[ScriptedModel]:
 
 
 @pytest.mark.usefixtures("short_leases")
-@pytest.mark.parametrize("place", soak_but([0, 5, 10, 15], N_COMMITS))
+@pytest.mark.parametrize("place", soak_but([0, 10], N_COMMITS))
 def test_at_any_commit_of_an_answer(
     world: System, proxy: PostgresProxy, model: ScriptedModel, place: Place
 ) -> None:
@@ -118,6 +118,7 @@ def test_when_a_command_is_stored_its_person_is_told_or_answered(
     assert "again" not in str(ack.body) or "may" in str(ack.body)
 
 
+@pytest.mark.soak
 def test_a_follow_up_that_a_new_process_could_not_look_up_is_found_later(
     world: System, proxy: PostgresProxy, model: ScriptedModel
 ) -> None:
@@ -143,7 +144,7 @@ def test_a_follow_up_that_a_new_process_could_not_look_up_is_found_later(
     assert len(world.replies(HELP, ts)) == 2
 
 
-@pytest.mark.parametrize("place", soak_but([1, 4], 4))
+@pytest.mark.parametrize("place", soak_but([4], 4))
 def test_at_a_commit_of_the_clock(world: System, proxy: PostgresProxy, model: ScriptedModel, place: Place) -> None:
     """It goes on sweeping, without being started again; the question was never woken otherwise."""
     world.start("web")
@@ -159,7 +160,7 @@ def test_at_a_commit_of_the_clock(world: System, proxy: PostgresProxy, model: Sc
     assert len(world.replies(HELP, ts)) == 1
 
 
-@pytest.mark.parametrize("place", soak_but([4, 11, 17], N_SYNC_COMMITS))
+@pytest.mark.parametrize("place", soak_but([11], N_SYNC_COMMITS))
 def test_at_any_commit_of_a_sync(world: System, proxy: PostgresProxy, place: Place) -> None:
     """Every document and every chunk is there once, and the sync ends without an operator."""
     write_wiki(world)

@@ -51,6 +51,7 @@ def test_it_is_killed_and_started_empty(world: System, model: ScriptedModel, own
     survive(world, restart)
 
 
+@pytest.mark.soak
 def test_it_is_emptied_while_it_runs(world: System, model: ScriptedModel, own_redis: OwnServer) -> None:
     def empty(ask: Callable[[], None]) -> None:
         ask()

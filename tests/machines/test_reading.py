@@ -149,7 +149,8 @@ def lose_bucket_silently(machine: Machine) -> None:
 LOSSES = [kill, vanish, lose_postgres, lose_redis, lose_bucket, lose_bucket_silently]
 
 
-@pytest.mark.parametrize("lose", [kill, *(pytest.param(one, marks=pytest.mark.soak) for one in LOSSES[1:])])
+@pytest.mark.soak
+@pytest.mark.parametrize("lose", LOSSES)
 def test_a_machine_that_is_lost_in_the_middle_loses_nothing(
     world: System,
     site: Site,

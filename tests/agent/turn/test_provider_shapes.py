@@ -36,7 +36,14 @@ def look_up(query: str, *, context: ToolContext) -> ToolResult:
     return ToolResult({"found": 2}, (PASSAGE, replace(PASSAGE, chunk_id="c2", text="At most 240 hours.")))
 
 
-@pytest.mark.parametrize("shape", TABLE, ids=str)
+OFTEN = 3  # of the table's rows one in so many is an ordinary test; every piece of every row is filtered below
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [pytest.param(shape, marks=pytest.mark.soak if n % OFTEN else ()) for n, shape in enumerate(TABLE)],
+    ids=str,
+)
 def test_a_shape(database: Database, provider: tuple[ScriptedModel, list[Chunks]], shape: Shape) -> None:
     model, lines = provider
     in_fives = [cut(answer, 5) for answer in shape.answers]

@@ -349,7 +349,7 @@ def hear(context: ListenerContext, payload: dict[str, Any]) -> None:
 
 @given(payloads=st.lists(bent(), min_size=1, max_size=6), everybody=st.booleans())
 @settings(
-    max_examples=int(os.environ.get("DOCENT_NONSENSE", "200")),
+    max_examples=int(os.environ.get("DOCENT_NONSENSE", "100")),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -183,7 +183,7 @@ def close(site: Site, answer: Page, names: Iterable[str]) -> dict[str, Page]:
 
 
 @pytest.mark.parametrize("answer", REFUSALS.values(), ids=REFUSALS)
-@pytest.mark.parametrize("n_closed", [1, 6, len(NAMES)])
+@pytest.mark.parametrize("n_closed", [1, pytest.param(6, marks=pytest.mark.soak), len(NAMES)])
 def test_pages_that_ask_for_a_login_are_hidden_until_they_can_be_read_again(
     library: Library, site: Site, open_: Callable[[], WebsiteSource], answer: Page, n_closed: int
 ) -> None:
