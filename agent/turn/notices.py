@@ -17,7 +17,8 @@ BY_REASON: Mapping[EndReason, str] = {
         "The language model cannot be reached now, so this is quoted directly from the documents."
     ),
     EndReason.NOT_SEARCHED: mark(
-        "Nothing above is taken from the documents: they could not be searched just now. Please ask again in a moment."
+        "Nothing above is taken from the documents: they could not be searched just now. Please ask again in a "
+        "moment."
     ),
     EndReason.UNCITED: mark("Nothing above is taken from the documents."),
     EndReason.WEAK_EVIDENCE: mark(
