@@ -56,9 +56,10 @@ def describe(library: Library) -> tuple[str, int, bool]:
 
 def take(jobs: Queue) -> list[str]:
     """Takes the jobs that wait for a worker; returns what they do."""
-    names = [job.func_name.rpartition(".")[2] for job in jobs.get_jobs()]
-    jobs.empty()
-    return names
+    waiting = jobs.get_jobs()
+    for job in waiting:
+        job.delete()
+    return [str(job.func_name).rpartition(".")[2] for job in waiting]
 
 
 def test_who_cannot_reach_the_bucket_does_not_wait_for_the_lock_that_others_need(
