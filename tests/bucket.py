@@ -16,6 +16,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from tests.proxy import Proxy
 
 BUCKET = "bucket"
+SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
 
 
 class S3Bucket:
@@ -24,6 +25,7 @@ class S3Bucket:
     def __init__(self) -> None:
         self.requests: Counter[str] = Counter()
         self.delay_seconds = 0.0  # added to every request
+        self.n_throttled = 0  # so many requests are refused, as by a bucket that has too many of them
         self.change: Callable[[str, bytes], bytes] = lambda path, content: content  # what a GET answers
         self._app = DomainDispatcherApplication(create_backend_app)
         self._server = make_server("127.0.0.1", 0, self._answer, threaded=True, request_handler=_Quiet)
@@ -74,6 +76,10 @@ class S3Bucket:
             is_listing = method == "GET" and "list-type" in environ["QUERY_STRING"]
             self.requests["LIST" if is_listing else method] += 1
             time.sleep(self.delay_seconds)
+            if self.n_throttled:
+                self.n_throttled -= 1
+                start_response("503 Slow Down", [("Content-Length", str(len(SLOW_DOWN)))])
+                return [SLOW_DOWN]
         if method != "GET":
             return self._app(environ, start_response)  # type: ignore[no-any-return]
         held: list[Any] = []

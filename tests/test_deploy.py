@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from agent.settings import list_variables
+from agent.store.database import KEEPALIVES
 from bot.cli import main
 from bot.processes.monitoring import metrics_page
 from docs.generate import metrics, settings
@@ -199,3 +200,5 @@ def test_pgbouncer_is_told_to_end_no_transaction_and_gives_each_a_connection() -
     parser.read(DEPLOY / "pgbouncer" / "pgbouncer.ini")
     pooler = parser["pgbouncer"]
     assert (pooler["pool_mode"], pooler["idle_transaction_timeout"]) == ("transaction", "0")
+    probes = [int(pooler[name]) for name in ("tcp_keepidle", "tcp_keepintvl", "tcp_keepcnt")]
+    assert probes == [*KEEPALIVES.values()]  # as Docent asks of Postgres where no pooler is between

@@ -3,12 +3,11 @@
 A job carries a sync's id. ``begin`` lists the source and enqueues a few ``work`` jobs. Each of these reads
 documents for a while and then enqueues its successor, behind whatever came meanwhile; if there is nothing left to
 do, it ends, and the last one finishes the sync. After a failure that may pass, the sync stays open: the clock
-wakes it again.
+wakes it again. What a machine that is cut off cannot do it leaves to others.
 """
 
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -55,12 +54,12 @@ def bind(context: SyncContext) -> None:
 
 def begin(sync_id: str) -> None:
     """Lists the source, in an RQ job."""
-    _run_slice(_bound[0], UUID(sync_id), _begin)
+    _run_slice(_bound[0], UUID(sync_id), SyncJob.BEGIN)
 
 
 def work(sync_id: str) -> None:
     """Reads documents, in an RQ job."""
-    _run_slice(_bound[0], UUID(sync_id), _work)
+    _run_slice(_bound[0], UUID(sync_id), SyncJob.WORK)
 
 
 def refresh_verified(job_id: str) -> None:
@@ -90,18 +89,20 @@ def _work(context: SyncContext, sync: DistributedSync) -> None:
         _log(sync.finish())
 
 
-def _run_slice(context: SyncContext, sync_id: UUID, do: Callable[[SyncContext, DistributedSync], None]) -> None:
+def _run_slice(context: SyncContext, sync_id: UUID, job: SyncJob) -> None:
+    sync: DistributedSync | None = None
     try:
         sync = context.library.open_sync(sync_id)
         if sync:
-            do(context, sync)
+            (_begin if job is SyncJob.BEGIN else _work)(context, sync)
     except store.SyncSuperseded:
         return
     except redis.RedisError as error:  # the sync is stored in Postgres, and the clock wakes it
         observability.log.warning("sync_not_woken", error_type=type(error).__name__)
     except (BucketProblem, WriterReplaced) as error:  # perhaps of this machine alone, while others go on
-        _count_failure(context, sync_id, str(error))
-        job_pool.rest()
+        job_pool.rest()  # before a job is enqueued, so that this process does not take it
+        if _count_failure(context, sync_id, str(error)) == 1:  # others have written something since the last one
+            _pass_on(context, sync_id, job)
     except UserError as error:  # such as a source that cannot be read: another try would not help
         _end(context, sync_id, str(error))
     except ModelError as error:
@@ -113,15 +114,31 @@ def _run_slice(context: SyncContext, sync_id: UUID, do: Callable[[SyncContext, D
         if isinstance(error, SQLAlchemyError) and is_away(error):  # no fault of the sync, however often it happens
             observability.log.warning("sync_cut_off", error_type=type(error).__name__)
             job_pool.rest()
+            if sync is None:  # else it may be the work that ends connections: the clock wakes it less often
+                _pass_on(context, sync_id, job)
             return
         _count_failure(context, sync_id, f"a bug ({observability.report(error, event='sync_slice_failed')})")
 
 
-def _count_failure(context: SyncContext, sync_id: UUID, problem: str) -> None:
+def _pass_on(context: SyncContext, sync_id: UUID, job: SyncJob) -> None:
+    """Enqueues the job again, for another machine.
+
+    The clock wakes a sync only once nobody works on it: a machine that is cut off would take one job after the
+    other from those that go on.
+    """
+    try:
+        queue.enqueue_sync(context.sync_queue, job, sync_id)
+    except redis.RedisError as error:
+        observability.log.warning("sync_not_woken", error_type=type(error).__name__)
+
+
+def _count_failure(context: SyncContext, sync_id: UUID, problem: str) -> int:
+    """Counts a failure, and ends the sync after too many; returns how many there were in a row."""
     with context.database.transaction() as transaction:
         n_failures = store.count_failure(transaction, sync_id)
     if n_failures >= MAX_FAILURES:
         _end(context, sync_id, f"It failed {n_failures} times in a row: {problem}")
+    return n_failures
 
 
 def _end(context: SyncContext, sync_id: UUID, problem: str) -> None:

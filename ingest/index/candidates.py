@@ -87,10 +87,10 @@ class RowCache:
         version = await table.version()
         if version != self._counted_version or len(self._counts) >= MAX_COUNTS:
             self._counted_version, self._counts = version, {}
-        key = hash(where)
-        if key not in self._counts:
-            self._counts[key] = int(await table.count_rows(where or None))
-        return self._counts[key]
+        key, counts = hash(where), self._counts  # of this version: another search may begin the next one meanwhile
+        if key not in counts:
+            counts[key] = int(await table.count_rows(where or None))
+        return counts[key]
 
     async def sample(self, table: Any) -> Matrix:
         """Returns the vectors of rows spread evenly over the table, float32 ``(at most SAMPLED, dim)``.
@@ -182,10 +182,13 @@ async def list_columns(table: Any) -> list[str]:
 async def query_nearest(table: Any, vector: Matrix, scope: ChunkFilter, limit: int, cache: RowCache) -> Any:
     """Builds a query for the nearest vectors: approximate where there is a vector index, else exact.
 
-    Exact, too, for somebody who may read little of a large index: that little lies in too many partitions.
+    Exact, too, for somebody who may read little of a large index: that little lies in too many partitions. Where
+    the nearest partitions have too few rows that they may read, as of another subject, others are read as well.
     """
     n_rows = await cache.count(table)
-    query = table.query().nearest_to(vector).distance_type("cosine").nprobes(lancedb_runtime.count_probes(n_rows))
+    n_probes = lancedb_runtime.count_probes(n_rows)
+    query = table.query().nearest_to(vector).distance_type("cosine")
+    query = query.nprobes(n_probes).maximum_nprobes(0)  # the latter: and as many more as it takes
     is_large = n_rows >= lancedb_runtime.VECTOR_INDEX_FROM
     if is_large and await cache.count(table, scope.where) <= lancedb_runtime.EXACT_UP_TO:
         query = query.bypass_vector_index()

@@ -39,12 +39,14 @@ ADDED_TEXTS = ("language", "terms")  # columns that an earlier release's table l
 # Where a filter leaves at most this share of the rows, in percent, LanceDB scores each of them. Its own share, 10,
 # makes full text four times as slow for readers of a tenth of a million chunks as for readers of all.
 SCORE_ALL_UP_TO = {"LANCE_FLAT_SEARCH_PERCENT_THRESHOLD": "1"}
-# LanceDB's own are three minutes of trying, during which a writer that is cut off keeps all others waiting.
+# LanceDB's own are three minutes of trying, during which a writer that is cut off keeps all others waiting. The
+# time is short, not the number: a bucket that throttles ("503 Slow Down") does so for seconds. LanceDB makes four
+# rounds of such tries: what is refused is given up after six seconds, a silent bucket after about 25.
 BUCKET_OPTIONS = {
     "connect_timeout": "2s",
     "timeout": "30s",
-    "client_max_retries": "2",
-    "client_retry_timeout": "10",
+    "client_max_retries": "6",
+    "client_retry_timeout": "5",
 }
 REST_CLIENT = "lance_namespace_urllib3_client"
 _MODEL = b"docent.embedding_model"

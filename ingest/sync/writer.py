@@ -46,6 +46,7 @@ def write(
     chunks = [_to_indexed(parsed, chunk, source) for parsed in batch for chunk in parsed.chunks]
     while True:
         handle = active_index.current()
+        active_index.writer.probe()  # before anything is paid for; LanceDB tries for longer
         vectors, counts = _embed(batch, chunks, handle)
         active_index.writer.probe()
         with active_index.writer.alone():

@@ -7,6 +7,7 @@ answered with what there is.
 import time
 from uuid import UUID
 
+from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observability
@@ -29,7 +30,10 @@ def pass_wake_on(context: WorkerContext, session_id: UUID, error: SQLAlchemyErro
         raise error
     observability.log.warning("wake_passed_on", error_type=type(error).__name__)
     job_pool.rest()
-    queue.wake(context.turn_queue, [session_id])
+    try:
+        queue.wake(context.turn_queue, [session_id])
+    except RedisError as second_error:  # the clock wakes again
+        observability.log.warning("wake_not_passed_on", error_type=type(second_error).__name__)
 
 
 def passes_on(context: WorkerContext, claimed: ClaimedTurn) -> bool:

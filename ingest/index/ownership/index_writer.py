@@ -113,9 +113,12 @@ class IndexWriter:
 
     def settle(self, table: str, newest: Callable[[], int]) -> None:
         """Records the newest version of a table where a writer was killed before it did, or the bucket has another
-        than was recorded; the caller is alone, and has just brought the index in step with Postgres."""
+        than was recorded; the caller is alone, and has just brought the index in step with Postgres. Raises as
+        :meth:`writing` where another took the lock since: what it is writing is not to be hidden."""
         if not self._is_recorded:
             return
+        if self._has_lock:
+            self.lock.require()
         version = newest()
         with self.database.transaction() as transaction:
             row = transaction.get(IndexStateRow, self.address)

@@ -26,10 +26,18 @@ OUTAGES = (  # parts of messages in lower case, and what they mean
         "Another process wrote the index at {address} at the same time. Nothing was lost: run it again.",
     ),
     (
+        ("slowdown", "slow down", "503 service unavailable", "429 too many requests", "serverbusy"),
+        "The bucket of the index at {address} refuses for now: it has too many requests. Try again in a moment; "
+        "if that goes on, see what else reads and writes it.",
+    ),
+    (
         (
             'store: "s3"',
             'store: "gcs"',
             'store: "microsoftazure"',
+            "generic s3 error",
+            "generic gcs error",
+            "generic microsoftazure error",
             "error sending request",
             "dns error",
             "timed out",

@@ -71,3 +71,25 @@ def test_a_candidate_knows_what_a_reader_sees(tmp_path: Path, text: str) -> None
     put(index, "Fruit", text)
     (one,) = search(index, RowCache(), text)
     assert one.seen == f"fruit\n\n{text.lower()}"
+
+
+def test_a_count_of_an_earlier_version_is_not_taken_for_one_of_the_next(tmp_path: Path) -> None:
+    """Two searches at once, of which one began before a write."""
+    index, cache = Index(str(tmp_path / "i"), embedding_model="static"), RowCache()
+    put(index, "a", "apples")
+    before = lancedb_runtime.run(lancedb_runtime.open_table(index.address, index.table))
+    put(index, "b", "plums", "pears")
+    after = lancedb_runtime.run(lancedb_runtime.open_table(index.address, index.table))
+
+    class SlowTable:
+        """A table whose rows are counted while another search counts those of the next version."""
+
+        async def version(self) -> int:
+            return int(await before.version())
+
+        async def count_rows(self, where: str | None) -> int:
+            assert await cache.count(after, "position = 0") == 2
+            return int(await before.count_rows(where))
+
+    assert lancedb_runtime.run(cache.count(SlowTable())) == 1
+    assert lancedb_runtime.run(cache.count(after)) == 3

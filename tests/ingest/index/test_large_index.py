@@ -1,8 +1,10 @@
 """A large index over real LanceDB: how it is cut and searched, with limits that are small here."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ingest.embedding.embedder import embed
@@ -61,6 +63,35 @@ def test_all_that_readers_of_little_may_read_is_compared(large: Index, monkeypat
     assert not misses_some(large, FEW)
     monkeypatch.setattr(lancedb_runtime, "EXACT_UP_TO", N_OF_FEW - 1)
     assert misses_some(large, FEW)
+
+
+def test_readers_of_another_subject_than_the_question_find_as_much_as_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what they may read nothing lies in the partitions that are nearest to the question. LanceDB gives them
+    nothing then where the vector index was made and what follows failed, as in a bucket that goes away."""
+
+    async def fail(table: object, keep_versions: timedelta) -> timedelta:
+        raise RuntimeError("the bucket is away")
+
+    monkeypatch.setattr(lancedb_runtime, "_choose_age", fail)
+    monkeypatch.setattr(lancedb_runtime, "VECTOR_INDEX_FROM", 1_000)
+    monkeypatch.setattr(lancedb_runtime, "EXACT_UP_TO", 0)
+    monkeypatch.setattr(lancedb_runtime, "count_probes", lambda n_chunks: 1)
+    index = Index(str(tmp_path / "i"), embedding_model="static")
+    subjects = embed(["how salaries are paid", "how servers are cooled"])
+    of_few = [i % 10 == 0 for i in range(N_ITEMS)]
+    noise = np.random.default_rng(1).normal(size=VECTORS.shape, scale=0.05)
+    vectors = (noise + subjects[[int(few) for few in of_few]]).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    access = [FEW if few else READERS for few in of_few]
+    chunks = [replace(chunk("a", i, text), access_id=access[i]) for i, text in enumerate(TEXTS)]
+    index.replace(["a"], chunks, vectors)
+    with pytest.raises(RuntimeError, match="away"):
+        index.optimize()
+    for access_id in (READERS, FEW):
+        found = index.candidates("nothing", subjects[0], scope=ChunkFilter((access_id,)), limit=N_NEAREST)
+        assert len(found) == N_NEAREST
 
 
 def test_full_text_gives_readers_of_a_tenth_what_it_gives_all(large: Index) -> None:

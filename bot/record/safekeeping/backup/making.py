@@ -25,7 +25,12 @@ from ingest.sync.agreement.tagged_table import TaggedTable
 
 DISTRIBUTION = "docent-answers"
 CONFIG_PART = "docent.toml"
-_NO_LIMITS = (text("SET LOCAL statement_timeout = 0"), text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+# The last one: Postgres would end a connection for which it has rows that nobody reads for a few seconds, as while
+# a disk far away stands still.
+_NO_LIMITS = tuple(
+    text(f"SET LOCAL {name} = 0")
+    for name in ("statement_timeout", "idle_in_transaction_session_timeout", "tcp_user_timeout")
+)
 _INDEX = text("SELECT table_name, embedding_model FROM index_state WHERE address = :address")
 _COUNT_OPEN = text(f"SELECT count(*) FROM turns WHERE {IS_OPEN}")
 _ENCRYPTED = text("SELECT count(*) FROM workspaces WHERE tokens IS NOT NULL")

@@ -5,16 +5,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from rq import Queue
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from agent.store.database import Database
 from agent.types import Audience
-from bot.jobs import answering, job_pool
+from bot.jobs import answering, job_pool, queue
 from bot.jobs.answers import passing_on
 from bot.jobs.context import WorkerContext
 from bot.jobs.job_pool import JobPool
+from bot.settings import BotSettings
 from bot.slack.client import SlackUnavailable
 from bot.slack.membership.audience import SeenBy
 from ingest.index.active_index import IndexState
@@ -68,6 +70,16 @@ def test_a_bug_in_reading_a_session_is_not_passed_on(context: WorkerContext, ask
     with pytest.raises(OperationalError):  # in a terminal
         passing_on.pass_wake_on(replace(context, turn_queue=None), ask().session_id, outage)
     assert woken(turn_queue) == []
+
+
+def test_a_wake_up_that_finds_neither_postgres_nor_redis_is_left_to_the_clock(
+    context: WorkerContext, ask: Ask, settings: BotSettings
+) -> None:
+    away = settings.model_copy(update={"redis_url": SecretStr("redis://127.0.0.1:1/0")})
+    with queue.connect(away) as connection:
+        cut_off = replace(context, turn_queue=queue.open_turn_queue(away, connection))
+        outage = OperationalError("SELECT", {}, Exception("connection refused"))
+        passing_on.pass_wake_on(cut_off, ask().session_id, outage)
 
 
 @pytest.mark.parametrize("is_young", [True, False])

@@ -120,6 +120,15 @@ def execute(database: Database, statement: str, **values: object) -> None:
         transaction.execute(text(statement), values)
 
 
+def test_a_disk_that_stands_still_ends_no_backup(database: Database) -> None:
+    """Rows that nobody reads for a few seconds are else a client that is gone, to Postgres."""
+    with making._open_snapshot(database) as connection:
+        assert connection.scalar(text("SHOW tcp_user_timeout")) == "0"
+        assert connection.scalar(text("SHOW statement_timeout")) == "0"
+    with database.transaction() as transaction:
+        assert transaction.scalar(text("SHOW tcp_user_timeout")) != "0"
+
+
 def test_what_is_restored_is_what_was_backed_up(places: Places) -> None:
     places.read_handbook()
     odd = 'Tab\t, \\N, \\., a "quote", a line\nbreak, ü 🌍 and \x7f?'

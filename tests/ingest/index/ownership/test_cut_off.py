@@ -5,11 +5,13 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from rq import Queue
 from sqlalchemy import text
 
 from agent.store import locks
 from agent.store.database import Database
 from bot.jobs import queue, sync_jobs
+from bot.jobs.queue import SyncJob
 from bot.jobs.sync_jobs import SyncContext
 from bot.settings import BotSettings
 from ingest.index import lock_names
@@ -52,6 +54,14 @@ def describe(library: Library) -> tuple[str, int, bool]:
     return status, n_failures, is_open
 
 
+def take(jobs: Queue) -> list[str]:
+    """Takes the jobs that wait for a worker; returns what they do."""
+    waiting = jobs.get_jobs()
+    for job in waiting:
+        job.delete()
+    return [str(job.func_name).rpartition(".")[2] for job in waiting]
+
+
 def test_who_cannot_reach_the_bucket_does_not_wait_for_the_lock_that_others_need(
     library: Library, bucket: S3Bucket, tmp_path: Path
 ) -> None:
@@ -82,13 +92,32 @@ def test_a_slice_that_cannot_reach_the_bucket_leaves_the_sync_open_for_some_trie
         context = SyncContext(library.database, library, jobs, n_jobs=1, stopping=threading.Event())
         sync_id = request(library, tmp_path / "wiki")
         bucket.proxy.go_away()
-        sync_jobs._run_slice(context, sync_id, sync_jobs._begin)
+        sync_jobs._run_slice(context, sync_id, SyncJob.BEGIN)
         assert describe(library) == ("queued", 1, True)
+        assert take(jobs) == ["begin"]  # by a machine that can
         bucket.proxy.come_back()
-        sync_jobs._run_slice(context, sync_id, sync_jobs._begin)
+        sync_jobs._run_slice(context, sync_id, SyncJob.BEGIN)
+        assert take(jobs) == ["work"]
         bucket.proxy.go_away()
         for n in range(2, sync_jobs.MAX_FAILURES):
-            sync_jobs._run_slice(context, sync_id, sync_jobs._work)
+            sync_jobs._run_slice(context, sync_id, SyncJob.WORK)
             assert describe(library) == ("reading", n, True)
-        sync_jobs._run_slice(context, sync_id, sync_jobs._work)
+        sync_jobs._run_slice(context, sync_id, SyncJob.WORK)
         assert describe(library) == ("failed", sync_jobs.MAX_FAILURES, False)
+        assert take(jobs) == []  # where all fail the clock asks again, later
+
+
+def test_a_slice_that_cannot_reach_postgres_leaves_its_job_to_others(
+    library: Library, redis_url: str, tmp_path: Path
+) -> None:
+    settings = BotSettings(REDIS_URL=redis_url)  # type: ignore[call-arg]
+    away = Library(Database("postgresql://nobody@127.0.0.1:1/none"), library.settings)
+    with queue.connect(settings) as connection:
+        jobs = queue.open_sync_queue(settings, connection)
+        context = SyncContext(away.database, away, jobs, n_jobs=1, stopping=threading.Event())
+        for job in (SyncJob.BEGIN, SyncJob.WORK):
+            sync_jobs._run_slice(context, request(library, tmp_path / job), job)
+            assert take(jobs) == [job]
+            assert describe(library) == ("queued", 0, True)
+            with library.database.transaction() as transaction:
+                transaction.execute(text("DELETE FROM syncs"))

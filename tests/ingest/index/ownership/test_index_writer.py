@@ -180,6 +180,33 @@ def test_what_a_writer_wrote_while_it_was_replaced_is_not_taken_for_the_newest(
     assert "Leave" not in titles(there)
 
 
+def test_a_sync_whose_writer_was_replaced_while_it_optimized_does_not_say_that_nobody_writes(
+    bucket: S3Bucket, open_machine: OpenLibrary, folder: Path
+) -> None:
+    here, there = open_machine("here"), open_machine("there")
+    sync_folder(here, folder, source_name="handbook")
+    assert "Leave" in titles(there)
+    index, active, store = here.active_index.current().index, here.active_index, ObjectStore(ADDRESS)
+    with here.database.transaction() as transaction:
+        id_ = transaction.scalars(select(DocumentRow.id).where(DocumentRow.uri == "leave.md")).one()
+    with active.writer.alone():
+        with active.writer.writing(index.table, lambda: int(index.version())):
+            pass
+        stored = store.read(owner_record.PATH)
+        assert stored is not None
+        taken = owner_record.from_json(stored[0], ADDRESS).give_to("another")
+        assert store.replace(owner_record.PATH, taken.to_json(), etag=stored[1])
+        with here.database.transaction() as transaction:
+            transaction.execute(update(IndexStateRow).values(is_writing=True))
+        assert isinstance(active.writer.lock, BucketLock)
+        active.writer.lock._alive_at = float("-inf")
+        active.optimize()
+        with pytest.raises(WriterReplaced):
+            active.settle()
+    Index(ADDRESS, embedding_model="static").remove([id_.hex])  # by the other, which dies before it says so
+    assert "Leave" not in titles(there)
+
+
 def test_a_sync_that_changes_nothing_ends_the_doubt_that_a_killed_writer_left(
     bucket: S3Bucket, open_machine: OpenLibrary, folder: Path
 ) -> None:
