@@ -18,14 +18,15 @@ from tests.bucket import S3Bucket
 from tests.ingest.index.conftest import ADDRESS
 
 LEASE_SECONDS = 1.0
-MakeLock = Callable[[], IndexLock]
+LONG_LEASE_SECONDS = 60.0  # in which a busy machine gives a sign of life
+MakeLock = Callable[..., IndexLock]
 
 
 @pytest.fixture(params=["bucket", "folder"])
 def make(request: pytest.FixtureRequest, bucket: S3Bucket, tmp_path: Path) -> MakeLock:
     if request.param == "bucket":
-        return lambda: BucketLock(ADDRESS, lease_seconds=LEASE_SECONDS)
-    return lambda: FolderLock(str(tmp_path / "index"))
+        return lambda lease_seconds=LEASE_SECONDS: BucketLock(ADDRESS, lease_seconds=lease_seconds)
+    return lambda lease_seconds=0.0: FolderLock(str(tmp_path / "index"))
 
 
 def test_one_holds_the_lock_and_the_other_waits(make: MakeLock) -> None:
@@ -53,7 +54,7 @@ def test_many_at_once_hold_it_one_after_the_other(make: MakeLock) -> None:
     guard = threading.Lock()
 
     def write() -> None:
-        lock = make()
+        lock = make(LONG_LEASE_SECONDS)
         lock.acquire("ours")
         with guard:
             inside[0] += 1
