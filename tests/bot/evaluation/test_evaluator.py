@@ -70,12 +70,12 @@ def test_the_plainest_of_the_sample_are_answered(run: Evaluate) -> None:
 @pytest.mark.soak
 @pytest.mark.usefixtures("sample")
 def test_the_sample_handbook_is_answered(run: Evaluate) -> None:
-    """Measured: 55 of 92 complete, 21 wrongly refused, 20 of 25 rightly; 309 characters."""
+    """Measured: 64 of 92 complete, 5 wrongly refused, 18 of 25 rightly; 419 characters."""
     floors = gates(
-        "n_facts_complete=52",
-        "n_right_refusals=18",
-        "n_right_citations=62",
-        ceilings=["n_wrong_refusals=24", "mean_answer_chars=400", "n_failed=0"],
+        "n_facts_complete=60",
+        "n_right_refusals=17",
+        "n_right_citations=74",
+        ceilings=["n_wrong_refusals=8", "mean_answer_chars=450", "n_failed=0"],
     )
     done = run(SAMPLE_QUESTIONS, "--answers", *floors)
     assert done.exit_code == 0, done.stderr
