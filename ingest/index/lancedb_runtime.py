@@ -30,7 +30,7 @@ VECTOR_INDEX_FROM = 30_000  # chunks; below, an exact scan takes ~10 ms and miss
 # A number of a vector takes eight bits in the index. Of 92,000 chunks of random sentences all partitions are then
 # searched for 80 in 6 ms, with the nearest ten among them (1.00); three quarters of them in 5 (.99). With 32 bits
 # it is 10 and 8 ms (1.00, .99), and the index takes 140 MB more to make. Of a million, a quarter of the partitions
-# has the nearest ten among 80 (.99; an eighth .95), also of those that a tenth of the readers may read (.99; .94).
+# has the nearest ten among 80 (.99; an eighth .95), also for readers of a tenth of the chunks (.98; .94).
 FEWEST_PARTITIONS = 64
 CHUNKS_PER_PARTITION = 2_000
 EXACT_UP_TO = 5_000  # chunks that somebody may read: of so few, all vectors are compared in a few milliseconds

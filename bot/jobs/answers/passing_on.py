@@ -37,8 +37,11 @@ def pass_wake_on(context: WorkerContext, session_id: UUID, error: SQLAlchemyErro
 
 
 def passes_on(context: WorkerContext, claimed: ClaimedTurn) -> bool:
-    """Gives a turn back, while it is young, where nothing can be searched here; returns whether it did."""
-    if not (context.library and claimed.index and context.library.is_cut_off(claimed.index)):
+    """Gives a turn back, while it is young, where nothing can be searched here; returns whether it did. Not in a
+    command, which has no queue: nobody else would come."""
+    if context.turn_queue is None or not (
+        context.library and claimed.index and context.library.is_cut_off(claimed.index)
+    ):
         return False
     if time.monotonic() - (claimed.turn.asked_at or 0) > PATIENCE_SECONDS:
         return False

@@ -82,8 +82,8 @@ def test_a_wake_up_that_finds_neither_postgres_nor_redis_is_left_to_the_clock(
         passing_on.pass_wake_on(cut_off, ask().session_id, outage)
 
 
-@pytest.mark.parametrize("is_young", [True, False])
-def test_a_young_question_waits_for_a_machine_that_can_search(
+@pytest.mark.parametrize(("is_young", "has_others"), [(True, True), (False, True), (True, False)])
+def test_a_young_question_waits_for_a_machine_that_can_search_where_there_may_be_one(
     context: WorkerContext,
     ask: Ask,
     model: ScriptedModel,
@@ -91,7 +91,9 @@ def test_a_young_question_waits_for_a_machine_that_can_search(
     monkeypatch: pytest.MonkeyPatch,
     *,
     is_young: bool,
+    has_others: bool,
 ) -> None:
+    """A command such as ``docent ask`` has no queue: nobody else would come."""
     monkeypatch.setenv("AWS_ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
@@ -107,9 +109,12 @@ def test_a_young_question_waits_for_a_machine_that_can_search(
     if not is_young:
         update(context.database, f"created_at = now() - interval '{passing_on.PATIENCE_SECONDS + 1} seconds'")
     agent = replace(context.agent, resources={Library: library})
-    answering.work(replace(context, agent=agent, needs_documents=False), stored.session_id, lambda turn: reply)
-    assert turns(context.database, "status, attempt") == [("running", 0) if is_young else ("completed", 1)]
-    assert len(model.requests) == len(reply.answers) == (0 if is_young else 1)
+    context = replace(context, agent=agent, needs_documents=False)
+    context = context if has_others else replace(context, turn_queue=None)
+    answering.work(context, stored.session_id, lambda turn: reply)
+    waits = is_young and has_others
+    assert turns(context.database, "status, attempt") == [("running", 0) if waits else ("completed", 1)]
+    assert len(model.requests) == len(reply.answers) == (0 if waits else 1)
 
 
 @pytest.mark.parametrize("is_reached", [True, False])
